@@ -1,0 +1,31 @@
+package dev.lathe.app.cli;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/// The environment variables that Lathe honours, read once at the start; nothing else in Lathe
+/// reads any.
+///
+/// @param home where models and runs are kept: `LATHE_HOME`, else `~/.lathe`
+/// @param hub where `hf:` sources come from: `HF_ENDPOINT`, else `https://huggingface.co`
+/// @param hubToken sent to the hub: `HF_TOKEN`
+/// @param colours false when `NO_COLOR` is set and not empty, or `TERM` is `dumb`
+/// @param debug whether failures print their stack trace: `LATHE_DEBUG` set and not empty
+public record Environment(
+    Path home, URI hub, Optional<String> hubToken, boolean colours, boolean debug) {
+
+  /// Of the variables of the process.
+  public static Environment of(Map<String, String> variables) {
+    String home = variables.getOrDefault("LATHE_HOME", "");
+    String hub = variables.getOrDefault("HF_ENDPOINT", "");
+    return new Environment(
+        home.isEmpty() ? Path.of(System.getProperty("user.home"), ".lathe") : Path.of(home),
+        URI.create(hub.isEmpty() ? "https://huggingface.co" : hub),
+        Optional.ofNullable(variables.get("HF_TOKEN")).filter(token -> !token.isBlank()),
+        variables.getOrDefault("NO_COLOR", "").isEmpty()
+            && !variables.getOrDefault("TERM", "").equals("dumb"),
+        !variables.getOrDefault("LATHE_DEBUG", "").isEmpty());
+  }
+}

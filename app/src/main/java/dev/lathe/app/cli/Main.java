@@ -1,0 +1,114 @@
+package dev.lathe.app.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.lathe.app.terminal.Screen;
+import dev.lathe.compute.LatheException;
+import java.io.PrintWriter;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+
+/// Lathe's entry point: one verb per call.
+@Command(
+    name = "lathe",
+    description = "Shape an open language model to your own data, on your own machine.",
+    synopsisHeading = "",
+    customSynopsis = "Usage: lathe VERB [OPTION...]",
+    descriptionHeading = "%n",
+    commandListHeading = "%nVerbs:%n",
+    optionListHeading = "%nOptions:%n")
+public final class Main {
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      scope = ScopeType.INHERIT,
+      description = "Show this help.")
+  @SuppressWarnings("UnusedVariable") // picocli reads it
+  private boolean help;
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Print the stack trace of a failure (also: LATHE_DEBUG=1).")
+  private boolean debug;
+
+  private Main() {}
+
+  /// Runs one verb and ends the process with its [ExitCode].
+  public static void main(String[] arguments) {
+    StandardError.restore();
+    Environment environment = Environment.of(System.getenv());
+    Context context = new Context(environment, Screen.ofProcess(environment.colours()));
+    int code = run(context, arguments);
+    context.screen().out().flush();
+    System.exit(code);
+  }
+
+  /// Runs one verb.
+  ///
+  /// @return the exit code
+  static int run(Context context, String... arguments) {
+    return commandLine(context).execute(arguments);
+  }
+
+  /// The whole command line, for parsing, help and completion.
+  static CommandLine commandLine(Context context) {
+    Main main = new Main();
+    CommandLine line = new CommandLine(main);
+    for (Object verb : Verbs.all(context)) {
+      line.addSubcommand(verb);
+    }
+    Screen screen = context.screen();
+    line.setOut(new PrintWriter(screen.out(), true, UTF_8));
+    line.setErr(new PrintWriter(screen.err(), true, UTF_8));
+    line.setColorScheme(
+        CommandLine.Help.defaultColorScheme(screen.outHasColours() ? Ansi.ON : Ansi.OFF));
+    line.setUsageHelpAutoWidth(false);
+    line.setUsageHelpWidth(Math.clamp(screen.columns(), 60, 100));
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setAbbreviatedOptionsAllowed(false);
+    line.setParameterExceptionHandler((failure, _) -> usage(screen, failure));
+    line.setExecutionExceptionHandler((failure, _, _) ->
+        Failures.report(screen, failure, main.debug || context.environment().debug()));
+    line.getCommandSpec().usageMessage().footer(footer());
+    for (CommandLine verb : line.getSubcommands().values()) {
+      HelpStyle.apply(verb);
+    }
+    return line;
+  }
+
+  private static int usage(Screen screen, ParameterException failure) {
+    CommandLine verb = failure.getCommandLine();
+    String name = verb.getCommandSpec().qualifiedName();
+    String what = String.valueOf(failure.getMessage());
+    if (failure instanceof CommandLine.UnmatchedArgumentException unmatched) {
+      List<String> near = unmatched.getSuggestions();
+      if (!near.isEmpty()) {
+        what +=
+            ": did you mean "
+                + String.join(" or ", near.subList(0, Math.min(2, near.size())))
+                + "?";
+      }
+    }
+    return Failures.report(screen, LatheException.user(what, "see '" + name + " --help'"), false);
+  }
+
+  private static String[] footer() {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        "%nStart here:%n  lathe demo                    the whole thread in a few minutes%n");
+    text.append("  lathe VERB --help             options and an example of each verb%n");
+    text.append("%nExit codes:%n");
+    for (ExitCode code : ExitCode.values()) {
+      text.append(String.format("  %-4d %s%%n", code.code(), code.meaning()));
+    }
+    text.append(
+        "%nModels and runs are kept in LATHE_HOME (~/.lathe). Only 'pull' uses the network.");
+    return new String[] {text.toString()};
+  }
+}

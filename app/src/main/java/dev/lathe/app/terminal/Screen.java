@@ -1,0 +1,129 @@
+package dev.lathe.app.terminal;
+
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+
+/// Where output goes. Results go to [#out()], everything said about the work (progress, notes,
+/// errors) to [#err()]. Both write UTF-8.
+public final class Screen {
+  private static final int USUAL_COLUMNS = 80;
+
+  /// How a piece of text stands out on a terminal with colours.
+  public enum Style {
+    BOLD("1"),
+    DIM("2"),
+    RED("31"),
+    GREEN("32"),
+    YELLOW("33"),
+    CYAN("36");
+
+    private final String code;
+
+    Style(String code) {
+      this.code = code;
+    }
+  }
+
+  private final PrintStream out;
+  private final PrintStream err;
+  private final boolean outIsTerminal;
+  private final boolean errIsTerminal;
+  private final boolean inIsTerminal;
+  private final boolean colours;
+  private final int columns;
+
+  /// A screen over any streams.
+  ///
+  /// @param terminals which of stdin, stdout and stderr are terminals: a subset of `ioe`
+  /// @param columns width in columns; 0 when unknown
+  public Screen(PrintStream out, PrintStream err, String terminals, boolean colours, int columns) {
+    this.out = out;
+    this.err = err;
+    this.inIsTerminal = terminals.indexOf('i') >= 0;
+    this.outIsTerminal = terminals.indexOf('o') >= 0;
+    this.errIsTerminal = terminals.indexOf('e') >= 0;
+    this.colours = colours;
+    this.columns = columns > 0 ? columns : USUAL_COLUMNS;
+  }
+
+  /// The screen of this process. The launcher says in `lathe.terminals` and `lathe.columns` what it
+  /// found; without it, nothing is a terminal.
+  public static Screen ofProcess(boolean colours) {
+    return new Screen(
+        stream(FileDescriptor.out),
+        stream(FileDescriptor.err),
+        System.getProperty("lathe.terminals", ""),
+        colours,
+        Integer.getInteger("lathe.columns", 0));
+  }
+
+  private static PrintStream stream(FileDescriptor descriptor) {
+    return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
+  }
+
+  /// Results.
+  public PrintStream out() {
+    return out;
+  }
+
+  /// Progress, notes and errors.
+  public PrintStream err() {
+    return err;
+  }
+
+  /// Whether standard input is a terminal: a person types.
+  public boolean inIsTerminal() {
+    return inIsTerminal;
+  }
+
+  /// Whether [#out()] is a terminal.
+  public boolean outIsTerminal() {
+    return outIsTerminal;
+  }
+
+  /// Whether [#err()] is a terminal.
+  public boolean errIsTerminal() {
+    return errIsTerminal;
+  }
+
+  /// Whether text on [#out()] may carry colours.
+  public boolean outHasColours() {
+    return outIsTerminal && colours;
+  }
+
+  /// Whether text on [#err()] may carry colours.
+  public boolean errHasColours() {
+    return errIsTerminal && colours;
+  }
+
+  /// Width in columns, 80 when unknown.
+  public int columns() {
+    return columns;
+  }
+
+  /// `text` in `style` where stdout has colours.
+  public String outStyled(Style style, String text) {
+    return outHasColours() ? styled(style, text) : text;
+  }
+
+  /// `text` in `style` where stderr has colours.
+  public String errStyled(Style style, String text) {
+    return errHasColours() ? styled(style, text) : text;
+  }
+
+  private static String styled(Style style, String text) {
+    return text.isEmpty() ? text : "\u001b[" + style.code + "m" + text + "\u001b[0m";
+  }
+
+  /// One line about the work, on stderr.
+  public void note(String line) {
+    err.println(line);
+  }
+
+  /// A bar for work of `total` units, on stderr.
+  public Progress progress(String task, long total, Progress.Unit unit) {
+    return new Progress(this, task, total, unit, System::nanoTime);
+  }
+}
