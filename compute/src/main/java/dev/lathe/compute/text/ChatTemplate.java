@@ -1,0 +1,223 @@
+package dev.lathe.compute.text;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.jinja.Template;
+import dev.lathe.compute.jinja.Text;
+import dev.lathe.compute.jinja.Value;
+import dev.lathe.compute.text.Message.Role;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// How a model writes a conversation down: its own Jinja template. Immutable; any number of threads
+/// may render.
+public final class ChatTemplate {
+  /// Origin of what comes from the tools' descriptions and other variables.
+  static final int FROM_TOOLS = -1;
+
+  private static final ObjectMapper MAPPER =
+      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+  private static final String DEFAULT = "default";
+  private static final String TOOL_USE = "tool_use";
+
+  private final Map<String, Template> templates;
+  private final Map<String, String> specialTokens;
+  private final String sha256;
+
+  private ChatTemplate(Map<String, String> sources, Map<String, String> specialTokens) {
+    Map<String, Template> parsed = new LinkedHashMap<>();
+    sources.forEach((name, source) -> parsed.put(name, Template.parse(source)));
+    this.templates = Map.copyOf(parsed);
+    this.specialTokens = new TreeMap<>(specialTokens);
+    String identity = new TreeMap<>(sources) + "\n" + this.specialTokens;
+    this.sha256 = Tokenizer.sha256(identity.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /// A template by its source.
+  ///
+  /// @param specialTokens what templates know as `bos_token`, `eos_token` and so on
+  public static ChatTemplate of(String source, Map<String, String> specialTokens) {
+    return new ChatTemplate(Map.of(DEFAULT, source), specialTokens);
+  }
+
+  /// The template of a Hugging Face directory: `chat_template.jinja`, else `chat_template` in
+  /// `tokenizer_config.json`.
+  ///
+  /// @throws LatheException when there is none, or it uses what is not supported
+  public static ChatTemplate ofDirectory(Path directory) {
+    JsonNode config = json(directory.resolve("tokenizer_config.json"));
+    Map<String, String> sources = new LinkedHashMap<>();
+    Path file = directory.resolve("chat_template.jinja");
+    JsonNode inConfig = config.path("chat_template");
+    if (Files.isRegularFile(file)) {
+      sources.put(DEFAULT, read(file));
+    } else if (inConfig.isTextual()) {
+      sources.put(DEFAULT, inConfig.asText());
+    } else {
+      inConfig.forEach(
+          named -> sources.put(named.path("name").asText(), named.path("template").asText()));
+    }
+    if (!sources.containsKey(DEFAULT)) {
+      throw LatheException.user(
+          "the model in '" + directory + "' has no chat template",
+          "use an instruct model, or put a chat_template.jinja beside its tokenizer.json");
+    }
+    return new ChatTemplate(sources, specialTokens(config));
+  }
+
+  private static Map<String, String> specialTokens(JsonNode config) {
+    Map<String, String> tokens = new LinkedHashMap<>();
+    for (String name :
+        List.of("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token")) {
+      JsonNode token = config.path(name);
+      String content = token.isObject() ? token.path("content").asText() : token.asText("");
+      if (!token.isNull() && !content.isEmpty()) {
+        tokens.put(name, content);
+      }
+    }
+    return tokens;
+  }
+
+  private static JsonNode json(Path file) {
+    try {
+      return Files.isRegularFile(file)
+          ? MAPPER.readTree(Files.readAllBytes(file))
+          : MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw LatheException.environment(
+          "'" + file + "' cannot be read (" + e.getMessage() + ")", "fetch the model again", e);
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw LatheException.environment(
+          "'" + file + "' cannot be read (" + e.getMessage() + ")", "fetch the model again", e);
+    }
+  }
+
+  /// The conversation as the model reads it.
+  ///
+  /// @throws LatheException when the template refuses the conversation
+  public String render(Conversation conversation, RenderOptions options) {
+    return rendered(conversation, options).text().characters();
+  }
+
+  /// With origins: 0 what the template wrote, `i + 1` what message `i` holds, [#FROM_TOOLS] what
+  /// tools and variables hold; and with scopes: `i + 1` what was written for message `i`.
+  Template.Rendered rendered(Conversation conversation, RenderOptions options) {
+    Map<String, Value> variables = new LinkedHashMap<>();
+    specialTokens.forEach((name, token) -> variables.put(name, Text.of(token)));
+    options
+        .variables()
+        .forEach((name, value) -> variables.put(name, Value.from(value, FROM_TOOLS)));
+    List<Value> messages = new ArrayList<>();
+    for (int i = 0; i < conversation.messages().size(); i++) {
+      messages.add(message(conversation.messages().get(i), i + 1));
+    }
+    variables.put("messages", new Value.Items(messages));
+    variables.put("add_generation_prompt", Value.of(options.addGenerationPrompt()));
+    variables.put("tools", tools(conversation.tools()));
+    variables.put("documents", Value.None.NONE);
+    return template(conversation).render(variables, options.clock(), Template.Limits.USUAL);
+  }
+
+  private Template template(Conversation conversation) {
+    Template forTools = templates.get(TOOL_USE);
+    Template usual = templates.get(DEFAULT);
+    if (usual == null) {
+      throw new IllegalStateException("no default template");
+    }
+    return forTools != null && !conversation.tools().isEmpty() ? forTools : usual;
+  }
+
+  private static Value message(Message message, int number) {
+    Map<Value, Value> fields = new LinkedHashMap<>();
+    fields.put(Text.of("role"), Text.of(message.role().label()));
+    boolean onlyCalls = message.content().isEmpty() && !message.toolCalls().isEmpty();
+    fields.put(
+        Text.of("content"), onlyCalls ? Value.None.NONE : Text.of(message.content(), number));
+    if (!message.toolCalls().isEmpty()) {
+      fields.put(Text.of("tool_calls"), toolCalls(message.toolCalls(), number));
+    }
+    if (!message.toolCallId().isEmpty()) {
+      fields.put(Text.of("tool_call_id"), Text.of(message.toolCallId(), number));
+    }
+    if (!message.name().isEmpty()) {
+      fields.put(Text.of("name"), Text.of(message.name(), number));
+    }
+    return new Value.Mapping(fields, number);
+  }
+
+  private static Value toolCalls(List<ToolCall> calls, int number) {
+    List<Value> values = new ArrayList<>();
+    for (ToolCall call : calls) {
+      Map<Value, Value> function = new LinkedHashMap<>();
+      function.put(Text.of("name"), Text.of(call.name(), number));
+      function.put(
+          Text.of("arguments"), parsed(call.argumentsJson(), "arguments of a call", number));
+      Map<Value, Value> fields = new LinkedHashMap<>();
+      if (!call.id().isEmpty()) {
+        fields.put(Text.of("id"), Text.of(call.id(), number));
+      }
+      fields.put(Text.of("type"), Text.of("function"));
+      fields.put(Text.of("function"), new Value.Mapping(function));
+      values.add(new Value.Mapping(fields));
+    }
+    return new Value.Items(values);
+  }
+
+  private static Value tools(List<String> tools) {
+    if (tools.isEmpty()) {
+      return Value.None.NONE;
+    }
+    List<Value> values = new ArrayList<>();
+    tools.forEach(tool -> values.add(parsed(tool, "a tool's description", FROM_TOOLS)));
+    return new Value.Items(values);
+  }
+
+  private static Value parsed(String json, String what, int origin) {
+    try {
+      JsonNode node = MAPPER.readTree(json);
+      if (!node.isObject()) {
+        throw LatheException.user(what + " is not a JSON object: " + shortened(json), "");
+      }
+      return Value.from(MAPPER.convertValue(node, Object.class), origin);
+    } catch (JsonProcessingException e) {
+      throw LatheException.user(
+          what + " is not JSON (" + e.getOriginalMessage() + "): " + shortened(json), "");
+    }
+  }
+
+  private static String shortened(String text) {
+    return text.length() > 80 ? text.substring(0, 80) + "…" : text;
+  }
+
+  /// What may become of the characters of a given origin.
+  static AddedTokens.Trust trust(int origin, Conversation conversation) {
+    if (origin == Text.TEMPLATE) {
+      return AddedTokens.Trust.TEMPLATE;
+    }
+    boolean answer =
+        origin > 0 && conversation.messages().get(origin - 1).role() == Role.ASSISTANT;
+    return answer ? AddedTokens.Trust.ANSWER : AddedTokens.Trust.PLAIN;
+  }
+
+  /// Identity of sources and special tokens, 64 hexadecimal digits.
+  public String sha256() {
+    return sha256;
+  }
+}

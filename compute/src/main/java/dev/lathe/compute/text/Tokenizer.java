@@ -1,0 +1,207 @@
+package dev.lathe.compute.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.text.AddedTokens.Part;
+import dev.lathe.compute.text.AddedTokens.Trust;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+
+/// Text to token ids and back, for one model.
+///
+/// The Hugging Face tokenizers library cuts ordinary text into pieces; it never sees an added token.
+/// Those are found here, and only in characters that may hold them, so that `<|im_end|>` in a user's
+/// text is ordinary text. For text without such spellings the ids are Hugging Face's.
+///
+/// Safe for use by many threads; whoever opens it closes it.
+public final class Tokenizer implements AutoCloseable {
+  private final NativeBpe bpe;
+  private final Optional<NativeBpe> continuation;
+  private final TokenizerJson definition;
+  private final AddedTokens added;
+  private final Map<String, Integer> controlIds = new HashMap<>();
+  private final String sha256;
+
+  private Tokenizer(TokenizerJson definition, String sha256) {
+    this.definition = definition;
+    this.sha256 = sha256;
+    this.added = new AddedTokens(definition.added());
+    definition.added().forEach(token -> controlIds.put(token.content(), token.id()));
+    this.bpe = NativeBpe.of(definition.plain());
+    this.continuation = definition.continuation().map(NativeBpe::of);
+  }
+
+  /// The tokenizer of a Hugging Face directory.
+  ///
+  /// @throws LatheException when there is no `tokenizer.json`, or it is damaged or of a kind that is
+  ///   not supported
+  public static Tokenizer ofDirectory(Path directory) {
+    Path file = directory.resolve("tokenizer.json");
+    try {
+      byte[] bytes = Files.readAllBytes(file);
+      return of(new ObjectMapper().readTree(bytes), sha256(bytes));
+    } catch (IOException e) {
+      throw LatheException.environment(
+          "the tokenizer '" + file + "' cannot be read (" + e.getMessage() + ")",
+          "fetch the model again",
+          e);
+    }
+  }
+
+  static Tokenizer of(JsonNode tokenizerJson, String sha256) {
+    return new Tokenizer(TokenizerJson.of(tokenizerJson), sha256);
+  }
+
+  /// The ids of a text in which nothing is a control token. Nothing is added before or after.
+  ///
+  /// @throws LatheException when the text holds half of a surrogate pair, or a character that the
+  ///   vocabulary has no token for
+  public int[] encode(String plainText) {
+    return encodeAll(plainText, Trust.PLAIN);
+  }
+
+  /// The ids of a text in which every spelling of an added token is that token, as Hugging Face's
+  /// `encode(text, add_special_tokens=False)` gives. Never for text that somebody else wrote.
+  public int[] encodeWithControl(String text) {
+    return encodeAll(text, Trust.TEMPLATE);
+  }
+
+  private int[] encodeAll(String text, Trust level) {
+    Trust[] trust = new Trust[text.length()];
+    Arrays.fill(trust, level);
+    return encode(text, trust, 0, text.length());
+  }
+
+  /// The ids of `[from, to)` of a text.
+  ///
+  /// @param trust one for each character of the text
+  int[] encode(String text, Trust[] trust, int from, int to) {
+    IntStream.Builder ids = IntStream.builder();
+    for (Part part : added.split(text, trust, from, to)) {
+      if (part.token().isPresent()) {
+        ids.add(part.token().get().id());
+      } else {
+        for (int id : plain(text.substring(part.start(), part.end()), part.start() == 0)) {
+          ids.add(id);
+        }
+      }
+    }
+    return ids.build().toArray();
+  }
+
+  private int[] plain(String text, boolean startsDocument) {
+    checkSpellable(text);
+    NativeBpe encoder = startsDocument ? bpe : continuation.orElse(bpe);
+    int[] ids = encoder.encode(text);
+    for (int id : ids) {
+      if (id == definition.unknownId()) {
+        throw LatheException.user(
+            "the text holds a character that the tokenizer of this model has no token for",
+            "remove it");
+      }
+    }
+    return ids;
+  }
+
+  private void checkSpellable(String text) {
+    boolean allBytes = definition.missingBytes().isEmpty();
+    for (int i = 0; i < text.length(); ) {
+      int point = text.codePointAt(i);
+      if (point >= Character.MIN_SURROGATE && point <= Character.MAX_SURROGATE) {
+        throw LatheException.user(
+            "the text holds half of a surrogate pair at character " + i,
+            "remove it, or repair the text's encoding");
+      }
+      if (!allBytes && !isSpellable(point)) {
+        throw LatheException.user(
+            String.format(
+                "the tokenizer of this model has no token for U+%04X at character %d of the text",
+                point, i),
+            "remove it");
+      }
+      i += Character.charCount(point);
+    }
+  }
+
+  private boolean isSpellable(int point) {
+    if (point < 0x80) {
+      return !definition.missingBytes().get(point);
+    }
+    for (byte value : Character.toString(point).getBytes(StandardCharsets.UTF_8)) {
+      if (definition.missingBytes().get(value & 0xff)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// The text of tokens.
+  ///
+  /// @param skipSpecial whether control tokens are left out
+  public String decode(int[] ids, boolean skipSpecial) {
+    StreamDecoder decoder = new StreamDecoder(definition.pieces(), skipSpecial);
+    StringBuilder text = new StringBuilder();
+    for (int id : ids) {
+      text.append(decoder.push(id));
+    }
+    return text.append(decoder.finish()).toString();
+  }
+
+  /// A decoder for tokens that come one by one; control tokens are left out.
+  public StreamDecoder stream() {
+    return new StreamDecoder(definition.pieces(), true);
+  }
+
+  /// The id of an added token, by its spelling.
+  public OptionalInt controlId(String content) {
+    Integer id = controlIds.get(content);
+    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+  }
+
+  /// Whether an id is a control token, which stands for no text.
+  public boolean isSpecial(int id) {
+    return definition.pieces().isSpecial(id);
+  }
+
+  /// Spellings of all added tokens, special ones and others.
+  public List<String> controlTokens() {
+    return definition.added().stream().map(AddedToken::content).toList();
+  }
+
+  /// One more than the largest id.
+  public int vocabulary() {
+    return definition.pieces().count();
+  }
+
+  /// Identity of the tokenizer's definition, 64 hexadecimal digits.
+  public String sha256() {
+    return sha256;
+  }
+
+  static String sha256(byte[] bytes) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    bpe.close();
+    continuation.ifPresent(NativeBpe::close);
+  }
+}
