@@ -53,9 +53,8 @@ final class Builtins {
       }
       mapping
           .entries()
-          .forEach(
-              (key, value) ->
-                  named.put(Operations.text(key, arguments.line()).characters(), value));
+          .forEach((key, value) ->
+              named.put(Operations.text(key, arguments.line()).characters(), value));
     }
     named.putAll(arguments.named());
     return named;

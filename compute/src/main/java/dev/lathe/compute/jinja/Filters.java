@@ -49,8 +49,7 @@ final class Filters {
           case "default", "d" -> {
             Value otherwise = call.next("default_value", Text.EMPTY);
             boolean falsyToo = call.flag("boolean", false);
-            boolean absent =
-                value instanceof Undefined || falsyToo && !Operations.truth(value);
+            boolean absent = value instanceof Undefined || falsyToo && !Operations.truth(value);
             yield absent ? otherwise : value;
           }
           case "int" -> whole(value, call);
@@ -150,9 +149,7 @@ final class Filters {
         }
       }
       default ->
-          Operations.isNumber(value)
-              ? Value.of(Operations.index(value, call.line()))
-              : otherwise;
+          Operations.isNumber(value) ? Value.of(Operations.index(value, call.line())) : otherwise;
     };
   }
 

@@ -97,8 +97,7 @@ final class Interpreter {
       case Node.AssignBlock block ->
           scope
               .names()
-              .put(
-                  block.name(), filtered(capture(block.body(), scope), block.filters(), scope));
+              .put(block.name(), filtered(capture(block.body(), scope), block.filters(), scope));
       case Node.Macro macro -> scope.names().put(macro.name(), macro(macro, scope));
       case Node.CallBlock block -> callBlock(block, scope);
       case Node.FilterBlock block ->
@@ -145,8 +144,7 @@ final class Interpreter {
     Value value = start;
     for (Node.FilterStep filter : filters) {
       value =
-          Filters.apply(
-              filter.name(), value, arguments(filter.arguments(), scope, filter.line()));
+          Filters.apply(filter.name(), value, arguments(filter.arguments(), scope, filter.line()));
     }
     return value;
   }
@@ -206,7 +204,8 @@ final class Interpreter {
     Value target = scope.find(assign.namespace());
     if (!(target instanceof Namespace namespace)) {
       throw TemplateError.at(
-          assign.line(), "'" + assign.namespace() + "' is no namespace, so nothing can be set in it");
+          assign.line(),
+          "'" + assign.namespace() + "' is no namespace, so nothing can be set in it");
     }
     namespace.entries().put(assign.member(), value(assign.value(), scope));
   }

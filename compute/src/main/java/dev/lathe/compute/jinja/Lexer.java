@@ -175,7 +175,8 @@ final class Lexer {
     at = begin.end();
     afterTag(begin.group(1).isEmpty() ? ' ' : '-', false);
     int from = Math.min(at, end.start());
-    int to = end.group(1).isEmpty() ? stripBlanksOfLine(from, end.start()) : stripEnd(from, end.start());
+    int to =
+        end.group(1).isEmpty() ? stripBlanksOfLine(from, end.start()) : stripEnd(from, end.start());
     data(from, to);
     countLines(to, end.end());
     at = end.end();

@@ -16,15 +16,54 @@ import org.jspecify.annotations.Nullable;
 final class Methods {
   private static final Set<String> OF_TEXT =
       Set.of(
-          "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith",
-          "replace", "upper", "lower", "title", "capitalize", "join", "find", "rfind", "count",
-          "removeprefix", "removesuffix", "isdigit", "isspace", "isalpha", "isalnum", "isupper",
+          "strip",
+          "lstrip",
+          "rstrip",
+          "split",
+          "rsplit",
+          "splitlines",
+          "startswith",
+          "endswith",
+          "replace",
+          "upper",
+          "lower",
+          "title",
+          "capitalize",
+          "join",
+          "find",
+          "rfind",
+          "count",
+          "removeprefix",
+          "removesuffix",
+          "isdigit",
+          "isspace",
+          "isalpha",
+          "isalnum",
+          "isupper",
           "islower");
   private static final Set<String> OF_TEXT_UNSUPPORTED =
       Set.of(
-          "casefold", "center", "encode", "expandtabs", "format", "format_map", "index",
-          "isascii", "isdecimal", "isidentifier", "isnumeric", "isprintable", "istitle", "ljust",
-          "maketrans", "partition", "rindex", "rjust", "rpartition", "swapcase", "translate",
+          "casefold",
+          "center",
+          "encode",
+          "expandtabs",
+          "format",
+          "format_map",
+          "index",
+          "isascii",
+          "isdecimal",
+          "isidentifier",
+          "isnumeric",
+          "isprintable",
+          "istitle",
+          "ljust",
+          "maketrans",
+          "partition",
+          "rindex",
+          "rjust",
+          "rpartition",
+          "swapcase",
+          "translate",
           "zfill");
   private static final Set<String> OF_MAPPING = Set.of("items", "keys", "values", "get", "copy");
   private static final Set<String> OF_MAPPING_UNSUPPORTED =
@@ -136,7 +175,9 @@ final class Methods {
       return characters.codePointCount(0, characters.length()) + 1L;
     }
     long count = 0;
-    for (int i = characters.indexOf(part); i >= 0; i = characters.indexOf(part, i + part.length())) {
+    for (int i = characters.indexOf(part);
+        i >= 0;
+        i = characters.indexOf(part, i + part.length())) {
       count++;
     }
     return count;
@@ -153,8 +194,7 @@ final class Methods {
     List<Value> choices = wanted instanceof Items items ? items.values() : List.of(wanted);
     for (Value choice : choices) {
       if (!(choice instanceof Text text)) {
-        throw TemplateError.at(
-            call.line(), "a string is wanted, not " + Operations.kind(choice));
+        throw TemplateError.at(call.line(), "a string is wanted, not " + Operations.kind(choice));
       }
       if (condition.test(text.characters())) {
         return true;
@@ -243,8 +283,6 @@ final class Methods {
           case Value.Namespace namespace -> namespace.entries().get(name);
           default -> null;
         };
-    return found != null
-        ? found
-        : new Undefined("'" + name + "' of " + Operations.kind(value));
+    return found != null ? found : new Undefined("'" + name + "' of " + Operations.kind(value));
   }
 }

@@ -477,8 +477,7 @@ final class Parser {
   }
 
   private Node.Expression subscript(Node.Expression value, int line) {
-    Optional<Node.Expression> start =
-        peek().is(":") ? Optional.empty() : Optional.of(expression());
+    Optional<Node.Expression> start = peek().is(":") ? Optional.empty() : Optional.of(expression());
     if (start.isPresent() && take("]")) {
       return new Node.Index(value, start.get(), line);
     }

@@ -112,9 +112,17 @@ final class Strings {
     int start = 0;
     for (int i = 0; i < characters.length(); i++) {
       char c = characters.charAt(i);
-      if (c == '\n' || c == '\r' || c >= 0x0b && c <= 0x0c || c >= 0x1c && c <= 0x1e || c == 0x85
-          || c == 0x2028 || c == 0x2029) {
-        int end = c == '\r' && i + 1 < characters.length() && characters.charAt(i + 1) == '\n' ? i + 2 : i + 1;
+      if (c == '\n'
+          || c == '\r'
+          || c >= 0x0b && c <= 0x0c
+          || c >= 0x1c && c <= 0x1e
+          || c == 0x85
+          || c == 0x2028
+          || c == 0x2029) {
+        int end =
+            c == '\r' && i + 1 < characters.length() && characters.charAt(i + 1) == '\n'
+                ? i + 2
+                : i + 1;
         lines.add(text.slice(start, keepEnds ? end : i));
         start = end;
         i = end - 1;

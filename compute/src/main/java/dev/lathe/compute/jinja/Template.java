@@ -48,8 +48,9 @@ public final class Template {
   /// The result.
   ///
   /// @param text the characters with their origins
-  /// @param scopes stretches of the text and the scope they were written in: the scope number of the
-  ///   innermost loop item that has one ([Value.Mapping#scope]), 0 outside; in order, without gaps
+  /// @param scopes stretches of the text and the scope they were written in: the scope number of
+  ///   the innermost loop item that has one ([Value.Mapping#scope]), 0 outside; in order, without
+  ///   gaps
   /// @param generations stretches written inside `generation` blocks, in order
   public record Rendered(Text text, List<Scoped> scopes, List<Span> generations) {
     public Rendered {

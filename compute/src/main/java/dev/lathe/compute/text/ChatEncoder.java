@@ -4,6 +4,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.jinja.Template.Rendered;
 import dev.lathe.compute.jinja.Template.Span;
 import dev.lathe.compute.jinja.Text;
+import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.text.AddedTokens.Trust;
 import dev.lathe.compute.text.Message.Role;
 import java.time.Clock;
@@ -41,6 +42,19 @@ public final class ChatEncoder {
     this.stopTokens = stopTokens(declaredStopTokens);
   }
 
+  /// The encoder of a model.
+  ///
+  /// @param clock what templates read that print the date
+  /// @return owns its tokenizer: close `tokenizer()`
+  public static ChatEncoder open(Checkpoint checkpoint, Clock clock) {
+    ChatTemplate template = ChatTemplate.of(checkpoint);
+    return of(
+        Tokenizer.open(checkpoint),
+        template,
+        new RenderOptions(false, clock),
+        checkpoint.config().eosTokenIds());
+  }
+
   /// @param options clock and variables for the template
   /// @param declaredStopTokens the tokens that end a generation by the model's configuration
   /// @throws LatheException when the template cannot write a plain question and answer
@@ -57,8 +71,7 @@ public final class ChatEncoder {
   /// With the system's clock and nothing else for the template.
   public static ChatEncoder of(
       Tokenizer tokenizer, ChatTemplate template, Iterable<Integer> declaredStopTokens) {
-    return of(
-        tokenizer, template, new RenderOptions(false, Clock.systemUTC()), declaredStopTokens);
+    return of(tokenizer, template, new RenderOptions(false, Clock.systemUTC()), declaredStopTokens);
   }
 
   public Tokenizer tokenizer() {
@@ -135,15 +148,13 @@ public final class ChatEncoder {
     String text = rendered.text().characters();
     Trust[] trust = new Trust[text.length()];
     for (Text.Run run : rendered.text().runs()) {
-      Arrays.fill(
-          trust, run.start(), run.end(), ChatTemplate.trust(run.origin(), conversation));
+      Arrays.fill(trust, run.start(), run.end(), ChatTemplate.trust(run.origin(), conversation));
     }
     List<Segment> segments = new ArrayList<>();
     int at = 0;
     for (Span answer : Turns.answers(rendered, conversation, opening)) {
       segments.add(new Segment(tokenizer.encode(text, trust, at, answer.start()), false));
-      segments.add(
-          new Segment(tokenizer.encode(text, trust, answer.start(), answer.end()), true));
+      segments.add(new Segment(tokenizer.encode(text, trust, answer.start(), answer.end()), true));
       at = answer.end();
     }
     if (at < text.length()) {

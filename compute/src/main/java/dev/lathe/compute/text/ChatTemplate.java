@@ -9,7 +9,9 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.jinja.Template;
 import dev.lathe.compute.jinja.Text;
 import dev.lathe.compute.jinja.Value;
+import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.text.Message.Role;
+import dev.lathe.compute.weights.Gguf;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -42,6 +44,26 @@ public final class ChatTemplate {
     this.specialTokens = new TreeMap<>(specialTokens);
     String identity = new TreeMap<>(sources) + "\n" + this.specialTokens;
     this.sha256 = Tokenizer.sha256(identity.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /// The template of a model.
+  ///
+  /// @throws LatheException when there is none, or it uses what is not supported
+  public static ChatTemplate of(Checkpoint checkpoint) {
+    return checkpoint.gguf().map(ChatTemplate::of).orElseGet(() -> ofDirectory(checkpoint.path()));
+  }
+
+  /// The template in a GGUF file's metadata.
+  public static ChatTemplate of(Gguf gguf) {
+    Map<String, String> sources = new LinkedHashMap<>();
+    String key = "tokenizer.chat_template";
+    gguf.string(key).ifPresent(source -> sources.put(DEFAULT, source));
+    gguf.string(key + "." + TOOL_USE).ifPresent(source -> sources.put(TOOL_USE, source));
+    if (!sources.containsKey(DEFAULT)) {
+      throw LatheException.user(
+          "the model '" + gguf.path() + "' has no chat template", "use an instruct model");
+    }
+    return new ChatTemplate(sources, GgufTokenizer.specialTokens(gguf));
   }
 
   /// A template by its source.
@@ -211,8 +233,7 @@ public final class ChatTemplate {
     if (origin == Text.TEMPLATE) {
       return AddedTokens.Trust.TEMPLATE;
     }
-    boolean answer =
-        origin > 0 && conversation.messages().get(origin - 1).role() == Role.ASSISTANT;
+    boolean answer = origin > 0 && conversation.messages().get(origin - 1).role() == Role.ASSISTANT;
     return answer ? AddedTokens.Trust.ANSWER : AddedTokens.Trust.PLAIN;
   }
 

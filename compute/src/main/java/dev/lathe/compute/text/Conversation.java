@@ -4,8 +4,8 @@ import java.util.List;
 
 /// Messages in order, and the tools that the assistant may call.
 ///
-/// @param tools each a JSON object as templates expect it:
-///   `{"type": "function", "function": {"name": …, "description": …, "parameters": {…}}}`
+/// @param tools each a JSON object as templates expect it: `{"type": "function", "function":
+///   {"name": …, "description": …, "parameters": {…}}}`
 public record Conversation(List<Message> messages, List<String> tools) {
   public Conversation {
     messages = List.copyOf(messages);

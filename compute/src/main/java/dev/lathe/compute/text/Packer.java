@@ -23,7 +23,12 @@ public final class Packer {
     for (EncodedRow row : longestFirst) {
       if (row.tokens() > maxTokens) {
         throw LatheException.capacity(
-            "row '" + row.source() + "' has " + row.tokens() + " tokens, a batch holds " + maxTokens,
+            "row '"
+                + row.source()
+                + "' has "
+                + row.tokens()
+                + " tokens, a batch holds "
+                + maxTokens,
             "lower cutoff_len or raise the tokens per batch");
       }
       int batch = firstWithRoom(room, row.tokens());

@@ -21,8 +21,7 @@ final class Pieces {
 
   /// @param pieces by id; null where there is no token
   /// @param stripsFirstBlank whether decoding drops one blank at the start of a text
-  Pieces(
-      String[] pieces, Iterable<AddedToken> added, Spelling spelling, boolean stripsFirstBlank) {
+  Pieces(String[] pieces, Iterable<AddedToken> added, Spelling spelling, boolean stripsFirstBlank) {
     this.bytes = new byte[pieces.length][];
     this.special = new boolean[pieces.length];
     this.stripsFirstBlank = stripsFirstBlank;

@@ -3,8 +3,10 @@ package dev.lathe.compute.text;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.text.AddedTokens.Part;
 import dev.lathe.compute.text.AddedTokens.Trust;
+import dev.lathe.compute.weights.Gguf;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,9 +24,9 @@ import java.util.stream.IntStream;
 
 /// Text to token ids and back, for one model.
 ///
-/// The Hugging Face tokenizers library cuts ordinary text into pieces; it never sees an added token.
-/// Those are found here, and only in characters that may hold them, so that `<|im_end|>` in a user's
-/// text is ordinary text. For text without such spellings the ids are Hugging Face's.
+/// The Hugging Face tokenizers library cuts ordinary text into pieces; it never sees an added
+/// token. Those are found here, and only in characters that may hold them, so that `<|im_end|>` in
+/// a user's text is ordinary text. For text without such spellings the ids are Hugging Face's.
 ///
 /// Safe for use by many threads; whoever opens it closes it.
 public final class Tokenizer implements AutoCloseable {
@@ -46,8 +48,8 @@ public final class Tokenizer implements AutoCloseable {
 
   /// The tokenizer of a Hugging Face directory.
   ///
-  /// @throws LatheException when there is no `tokenizer.json`, or it is damaged or of a kind that is
-  ///   not supported
+  /// @throws LatheException when there is no `tokenizer.json`, or it is damaged or of a kind that
+  ///   is not supported
   public static Tokenizer ofDirectory(Path directory) {
     Path file = directory.resolve("tokenizer.json");
     try {
@@ -59,6 +61,20 @@ public final class Tokenizer implements AutoCloseable {
           "fetch the model again",
           e);
     }
+  }
+
+  /// The tokenizer of a model.
+  ///
+  /// @throws LatheException when the model has none, or it is damaged or of a kind that is not
+  ///   supported
+  public static Tokenizer open(Checkpoint checkpoint) {
+    return checkpoint.gguf().map(Tokenizer::of).orElseGet(() -> ofDirectory(checkpoint.path()));
+  }
+
+  /// The tokenizer that a GGUF file's metadata describes.
+  public static Tokenizer of(Gguf gguf) {
+    JsonNode json = GgufTokenizer.json(gguf);
+    return of(json, sha256(json.toString().getBytes(StandardCharsets.UTF_8)));
   }
 
   static Tokenizer of(JsonNode tokenizerJson, String sha256) {

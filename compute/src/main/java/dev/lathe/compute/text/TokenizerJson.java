@@ -124,7 +124,8 @@ record TokenizerJson(
     } else if (decoder.isObject()) {
       steps.add(decoder);
     }
-    Set<String> known = Set.of("ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace");
+    Set<String> known =
+        Set.of("ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace");
     for (JsonNode step : steps) {
       String type = step.path("type").asText();
       if (!known.contains(type)) {

@@ -12,8 +12,8 @@ import java.util.List;
 /// Finds the answers in a rendered conversation.
 ///
 /// What was written while the template went through message `i` is that message's stretch. An
-/// answer is an assistant's stretch without the opening that the template also writes to ask for
-/// an answer; or, where the template marks it, its `generation` block.
+/// answer is an assistant's stretch without the opening that the template also writes to ask for an
+/// answer; or, where the template marks it, its `generation` block.
 final class Turns {
   private Turns() {}
 
