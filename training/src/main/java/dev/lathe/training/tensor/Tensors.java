@@ -1,5 +1,6 @@
 package dev.lathe.training.tensor;
 
+import dev.lathe.compute.weights.Dequantize;
 import dev.lathe.compute.weights.WeightTensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -54,27 +55,22 @@ public final class Tensors {
     }
   }
 
-  /// A copy of a stored tensor in the given type, on the CPU. The pages of a mapped file are given
-  /// back once copied, so that weights are not in memory twice.
+  /// A stored tensor on the CPU, dequantised where it is packed. The pages of a mapped file are
+  /// given back once read, so that weights are not in memory twice.
   public static Tensor load(WeightTensor stored, ScalarType type) {
+    boolean coarse = type == ScalarType.BFloat16;
+    long[] shape = stored.shape().stream().mapToLong(Long::longValue).toArray();
     try (Scope scope = Scope.open()) {
-      long[] shape = stored.shape().stream().mapToLong(Long::longValue).toArray();
-      Tensor raw = empty(plainType(stored), shape);
-      memory(raw).copyFrom(stored.data());
+      Tensor read = empty(coarse ? ScalarType.BFloat16 : ScalarType.Float, shape);
+      if (coarse) {
+        Dequantize.toBf16(stored, 0, memory(read), stored.elements());
+      } else {
+        Dequantize.toF32(stored, 0, memory(read), stored.elements());
+      }
       if (stored.data().isMapped()) {
         stored.data().unload();
       }
-      return scope.keep(raw.to(type));
+      return scope.keep(read.to(type));
     }
-  }
-
-  private static ScalarType plainType(WeightTensor stored) {
-    return switch (stored.type()) {
-      case F32 -> ScalarType.Float;
-      case F16 -> ScalarType.Half;
-      case BF16 -> ScalarType.BFloat16;
-      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
-          throw new UnsupportedOperationException(stored.type() + " of " + stored.name());
-    };
   }
 }

@@ -1,5 +1,6 @@
-/// The training loop's inside: factors as one flat vector, AdamW, schedule, clipping, step reports,
-/// saved state.
+/// One optimizer step after another over the LoRA factors: schedule, clipping, AdamW, step reports,
+/// saved state. Start with [Trainer] and [TrainerSettings]. When to stop, what is best and where
+/// checkpoints go is decided by the caller.
 @NullMarked
 package dev.lathe.training.trainer;
 

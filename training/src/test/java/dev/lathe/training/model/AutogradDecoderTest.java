@@ -1,5 +1,6 @@
 package dev.lathe.training.model;
 
+import static dev.lathe.training.model.RandomModel.batch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -274,34 +275,10 @@ class AutogradDecoderTest {
   }
 
   private static float[] values(AdapterSpec spec, Family family, long seed) {
-    float[] values = new float[new Factors(RandomModel.tiny(family), spec).size()];
-    SplittableRandom random = new SplittableRandom(seed);
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (0.2 * random.nextGaussian());
-    }
-    return values;
+    return RandomModel.factors(RandomModel.tiny(family), spec, seed);
   }
 
   private static int[] row(long seed, int length) {
     return new SplittableRandom(seed).ints(length, 0, 61).toArray();
-  }
-
-  /// Tokens from `firstScored` on are scored in every row.
-  private static TokenBatch batch(int firstScored, int[]... rows) {
-    List<String> sources = new ArrayList<>();
-    int[] starts = new int[rows.length + 1];
-    for (int row = 0; row < rows.length; row++) {
-      sources.add("rows.json:" + (row + 1));
-      starts[row + 1] = starts[row] + rows[row].length;
-    }
-    int[] ids = new int[starts[rows.length]];
-    boolean[] scored = new boolean[ids.length];
-    for (int row = 0; row < rows.length; row++) {
-      System.arraycopy(rows[row], 0, ids, starts[row], rows[row].length);
-      for (int place = firstScored; place < rows[row].length; place++) {
-        scored[starts[row] + place] = true;
-      }
-    }
-    return new TokenBatch(ids, scored, starts, sources);
   }
 }

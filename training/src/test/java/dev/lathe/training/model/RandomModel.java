@@ -1,11 +1,13 @@
 package dev.lathe.training.model;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.AdapterSpec;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.model.ModelConfig.Family;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.model.ModelConfig.Rope;
 import dev.lathe.compute.model.WeightNames;
+import dev.lathe.compute.text.TokenBatch;
 import dev.lathe.compute.weights.DType;
 import dev.lathe.compute.weights.WeightSource;
 import dev.lathe.compute.weights.WeightTensor;
@@ -20,7 +22,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
-/// A tiny model with random fp32 weights in memory.
+/// A tiny model with random fp32 weights in memory, the same that `tools/training_fixtures.py`
+/// gives to transformers.
 public final class RandomModel implements WeightSource {
   private final Arena arena = Arena.ofShared();
   private final Map<String, WeightTensor> tensors = new LinkedHashMap<>();
@@ -30,7 +33,8 @@ public final class RandomModel implements WeightSource {
     this.config = config;
   }
 
-  /// Weights of standard deviation `1 / sqrt(in)`, norms around 1. The caller closes it.
+  /// Uniform numbers: weights of standard deviation `1 / sqrt(in)`, norms around 1. The caller
+  /// closes it.
   public static RandomModel of(ModelConfig config, long seed) {
     RandomModel model = new RandomModel(config);
     SplittableRandom random = new SplittableRandom(seed);
@@ -83,10 +87,49 @@ public final class RandomModel implements WeightSource {
     }
     MemorySegment data = arena.allocate(ValueLayout.JAVA_FLOAT, count);
     for (long i = 0; i < count; i++) {
-      float value = (float) (mean + deviation * random.nextGaussian());
+      float value = (float) (mean + deviation * Math.sqrt(3) * uniform(random));
       data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
     }
     tensors.put(name, new WeightTensor(name, DType.F32, sizes, data));
+  }
+
+  /// `[-1, 1)` in steps of 2^-23.
+  public static double uniform(SplittableRandom random) {
+    return (random.nextLong() >>> 40) * 0x1p-23 - 1;
+  }
+
+  /// Random factors of both kinds, of standard deviation 0.2.
+  public static float[] factors(ModelConfig config, AdapterSpec spec, long seed) {
+    float[] values = new float[new Factors(config, spec).size()];
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (0.2 * Math.sqrt(3) * uniform(random));
+    }
+    return values;
+  }
+
+  /// Rows packed one after another, tokens from `firstScored` on scored in every row.
+  public static TokenBatch batch(int firstScored, int[]... rows) {
+    int[] everywhere = new int[rows.length];
+    java.util.Arrays.fill(everywhere, firstScored);
+    return batch(everywhere, rows);
+  }
+
+  /// Rows packed one after another, each with its first scored place.
+  public static TokenBatch batch(int[] firstScored, int[]... rows) {
+    List<String> sources = new ArrayList<>();
+    int[] starts = new int[rows.length + 1];
+    for (int row = 0; row < rows.length; row++) {
+      sources.add("rows.json:" + (row + 1));
+      starts[row + 1] = starts[row] + rows[row].length;
+    }
+    int[] ids = new int[starts[rows.length]];
+    boolean[] scored = new boolean[ids.length];
+    for (int row = 0; row < rows.length; row++) {
+      System.arraycopy(rows[row], 0, ids, starts[row], rows[row].length);
+      java.util.Arrays.fill(scored, starts[row] + firstScored[row], starts[row + 1], true);
+    }
+    return new TokenBatch(ids, scored, starts, sources);
   }
 
   /// The numbers themselves, to be changed by a test.
