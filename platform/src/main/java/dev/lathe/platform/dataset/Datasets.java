@@ -1,0 +1,154 @@
+package dev.lathe.platform.dataset;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.LatheException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// Loads data sets by name or by file.
+public final class Datasets {
+  private static final int SHOWN = 200;
+
+  private final Path directory;
+  private final OnBadRow onBadRow;
+  private final long seed;
+
+  /// @param directory where `dataset_info.json` lies and relative files are looked for
+  /// @param seed decides which rows `num_samples` of `dataset_info.json` draws
+  public Datasets(Path directory, OnBadRow onBadRow, long seed) {
+    this.directory = directory;
+    this.onBadRow = onBadRow;
+    this.seed = seed;
+  }
+
+  /// Reads the named data sets one after another into one.
+  ///
+  /// A name that is a file (`rows.jsonl`, relative to the working directory or to the data
+  /// directory) is read as it is, its layout told from the keys of its first row; any other name is
+  /// looked up in `dataset_info.json`.
+  ///
+  /// @param most rows read of each data set, or null for all
+  /// @throws LatheException naming every bad row, unless they are to be skipped
+  public DatasetVersion load(List<String> names, @Nullable Integer most) {
+    List<Row> rows = new ArrayList<>();
+    List<BadRow> bad = new ArrayList<>();
+    Set<String> unused = new LinkedHashSet<>();
+    List<DatasetSource> sources = names.stream().map(this::source).toList();
+    for (DatasetSource source : sources) {
+      rows.addAll(load(source, most, bad, unused));
+    }
+    if (!bad.isEmpty() && onBadRow == OnBadRow.FAIL) {
+      throw refusal(bad);
+    }
+    if (rows.isEmpty()) {
+      throw LatheException.user(
+          "the data set '" + String.join(",", names) + "' has no usable row",
+          bad.isEmpty() ? "add rows" : "all are bad; the first: " + bad.getFirst());
+    }
+    return DatasetVersion.of(String.join(",", names), rows, bad, List.copyOf(unused));
+  }
+
+  private DatasetSource source(String name) {
+    String lower = name.toLowerCase(Locale.ROOT);
+    boolean file = lower.endsWith(".json") || lower.endsWith(".jsonl") || lower.endsWith(".ndjson");
+    if (!file && !name.contains("/")) {
+      return DatasetInfo.read(directory).source(name);
+    }
+    for (Path path : List.of(Path.of(name), directory.resolve(name))) {
+      if (Files.isRegularFile(path)) {
+        return new DatasetSource(name, List.of(path), LayoutDetector.detect(path));
+      }
+    }
+    throw LatheException.notFound(
+        "no file '" + name + "', neither here nor in '" + directory + "'", "correct dataset");
+  }
+
+  private List<Row> load(
+      DatasetSource source, @Nullable Integer most, List<BadRow> bad, Set<String> unused) {
+    RowMapper mapper = new RowMapper(source.layout());
+    Collector collector = new Collector(mapper, most == null ? Long.MAX_VALUE : most, bad);
+    for (Path file : source.files()) {
+      collector.begin(file);
+      new RowReader(file).read(collector);
+    }
+    unused.addAll(mapper.unusedColumns());
+    Integer samples = source.layout().samples();
+    return samples == null ? collector.rows : draw(collector.rows, samples);
+  }
+
+  /// Draws without return as long as there are rows, then anew.
+  private List<Row> draw(List<Row> rows, int samples) {
+    List<Row> drawn = new ArrayList<>(samples);
+    for (int round = 0; drawn.size() < samples && !rows.isEmpty(); round++) {
+      for (int index : Order.shuffled(rows.size(), seed, round)) {
+        if (drawn.size() < samples) {
+          drawn.add(rows.get(index));
+        }
+      }
+    }
+    return drawn;
+  }
+
+  private static LatheException refusal(List<BadRow> bad) {
+    StringBuilder list = new StringBuilder();
+    list.append(bad.size()).append(bad.size() == 1 ? " bad row:" : " bad rows:");
+    bad.stream().limit(SHOWN).forEach(row -> list.append("\n  ").append(row));
+    if (bad.size() > SHOWN) {
+      list.append("\n  and ").append(bad.size() - SHOWN).append(" more");
+    }
+    return LatheException.user(
+        list.toString(), "\ncorrect them, or leave them out with --on-bad-row skip");
+  }
+
+  /// Maps rows as they are read.
+  private static final class Collector implements RowReader.Rows {
+    private final RowMapper mapper;
+    private final long most;
+    private final List<BadRow> bad;
+    private final List<Row> rows = new ArrayList<>();
+    private String file = "";
+    private long inFile;
+    private long seen;
+
+    Collector(RowMapper mapper, long most, List<BadRow> bad) {
+      this.mapper = mapper;
+      this.most = most;
+      this.bad = bad;
+    }
+
+    void begin(Path path) {
+      file = String.valueOf(path.getFileName());
+      inFile = 0;
+    }
+
+    @Override
+    public boolean row(long line, ObjectNode row) {
+      if (seen >= most) {
+        return false;
+      }
+      inFile++;
+      try {
+        rows.add(mapper.map(file + ":" + inFile, row));
+      } catch (RowMapper.Unusable e) {
+        bad.add(new BadRow(file, line, inFile, String.valueOf(e.getMessage())));
+      }
+      return ++seen < most;
+    }
+
+    @Override
+    public boolean bad(long line, String reason) {
+      if (seen >= most) {
+        return false;
+      }
+      inFile++;
+      bad.add(new BadRow(file, line, inFile, reason));
+      return ++seen < most;
+    }
+  }
+}
