@@ -78,7 +78,7 @@ final class RecipeBuilder {
       problems.add("'val_size' and 'eval_dataset' exclude each other");
     }
     double share = real("val_size");
-    if (share >= 1 && share != Math.rint(share) || share == 1) {
+    if ((share > 1 && share != Math.rint(share)) || share == 1) {
       problems.add(
           "'val_size' is " + text("val_size") + "; wanted is a share below 1 or a count above 1");
     }

@@ -117,9 +117,9 @@ public final class RecipeParser {
     try {
       return Double.parseDouble(text) == Double.parseDouble(standard);
     } catch (NumberFormatException notNumbers) {
-      return standard.equals("false") && text.matches("(?i)no|off|0|\\[\\]")
-          || standard.equals("true") && text.matches("(?i)yes|on|1")
-          || standard.isEmpty() && text.equals("[]");
+      return (standard.equals("false") && text.matches("(?i)no|off|0|\\[\\]"))
+          || (standard.equals("true") && text.matches("(?i)yes|on|1"))
+          || (standard.isEmpty() && text.equals("[]"));
     }
   }
 }
