@@ -1,0 +1,50 @@
+package dev.lathe.compute.engine;
+
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.kernel.Storage;
+
+/// How a [JavaEngine] is opened.
+///
+/// @param weightStorage how the weights are kept in memory
+/// @param maxStreams streams that run at once; more wait
+/// @param kvTokens capacity of the key/value cache in tokens, all streams together
+/// @param threads threads that compute
+/// @param prefillChunk most prompt tokens in one step
+public record EngineSettings(
+    Storage weightStorage, int maxStreams, int kvTokens, int threads, int prefillChunk) {
+  public EngineSettings {
+    require(maxStreams >= 1 && maxStreams <= 1024, "max_streams", maxStreams, "[1, 1024]");
+    require(kvTokens >= 1, "kv_tokens", kvTokens, "[1, ...)");
+    require(threads >= 1 && threads <= 256, "threads", threads, "[1, 256]");
+    require(prefillChunk >= 1 && prefillChunk <= 8192, "prefill_chunk", prefillChunk, "[1, 8192]");
+  }
+
+  private static void require(boolean holds, String name, int value, String range) {
+    if (!holds) {
+      throw LatheException.user(
+          name + " " + value + " is outside " + range, "choose a value in that range");
+    }
+  }
+
+  /// 32 streams, 16,384 tokens, all cores, chunks of 256.
+  public static EngineSettings of(Storage weightStorage) {
+    int cores = Runtime.getRuntime().availableProcessors();
+    return new EngineSettings(weightStorage, 32, 16_384, cores, 256);
+  }
+
+  public EngineSettings withMaxStreams(int streams) {
+    return new EngineSettings(weightStorage, streams, kvTokens, threads, prefillChunk);
+  }
+
+  public EngineSettings withKvTokens(int tokens) {
+    return new EngineSettings(weightStorage, maxStreams, tokens, threads, prefillChunk);
+  }
+
+  public EngineSettings withThreads(int count) {
+    return new EngineSettings(weightStorage, maxStreams, kvTokens, count, prefillChunk);
+  }
+
+  public EngineSettings withPrefillChunk(int tokens) {
+    return new EngineSettings(weightStorage, maxStreams, kvTokens, threads, tokens);
+  }
+}

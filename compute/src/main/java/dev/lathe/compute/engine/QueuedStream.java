@@ -1,0 +1,43 @@
+package dev.lathe.compute.engine;
+
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/// The handover from the engine's thread to the reader. Holds at most as many events as the request
+/// has output tokens, and the end.
+final class QueuedStream implements TokenStream {
+  private final LinkedBlockingQueue<TokenEvent> events = new LinkedBlockingQueue<>();
+  private final Consumer<QueuedStream> onClose;
+  private @Nullable TokenEvent end;
+  private boolean closed;
+
+  QueuedStream(Consumer<QueuedStream> onClose) {
+    this.onClose = onClose;
+  }
+
+  /// Called by the engine.
+  void deliver(TokenEvent event) {
+    events.add(event);
+  }
+
+  @Override
+  public TokenEvent next() throws InterruptedException {
+    if (end != null) {
+      return end;
+    }
+    TokenEvent event = events.take();
+    if (!(event instanceof TokenEvent.Token)) {
+      end = event;
+    }
+    return event;
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      onClose.accept(this);
+    }
+  }
+}

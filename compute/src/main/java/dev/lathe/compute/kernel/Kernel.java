@@ -1,0 +1,56 @@
+package dev.lathe.compute.kernel;
+
+/// The passes of a decoder over packed weights and rows of fp32 activations. Stateless; any thread.
+///
+/// The result of a row never depends on the rows computed beside it.
+public sealed interface Kernel permits VectorKernel, ScalarKernel {
+  /// The Vector API where module `jdk.incubator.vector` is resolved and its vectors divide a panel;
+  /// else the scalar loops.
+  static Kernel best() {
+    boolean resolved = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+    return resolved && VectorKernel.fits() ? new VectorKernel() : new ScalarKernel();
+  }
+
+  /// What runs, for messages: `vector, 16 lanes` or `scalar`.
+  String description();
+
+  /// `y[r, n] = sum over k of x[r, k] w[n, k]` for the outputs of panels `[first, last)`.
+  ///
+  /// @param x `[rows, K]`
+  /// @param y `[rows, N rounded up to panels]`
+  /// @param add adds to what `y` holds instead of replacing it
+  void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, boolean add);
+
+  /// RMSNorm of one row of `weight.length` values: `y = x / sqrt(mean(x^2) + epsilon) * weight`.
+  void norm(float[] x, int xAt, float[] weight, float epsilon, float[] y, int yAt);
+
+  /// `y[i] = silu(gate[i]) * up[i]` over one panel of each.
+  void gate(float[] gate, int gateAt, int upAt, float[] y, int yAt, int count);
+
+  /// `x[i] += y[i]`
+  void add(float[] x, int xAt, float[] y, int yAt, int count);
+
+  /// Attention of the query heads that share one key/value head, for one row, with an online
+  /// softmax page by page (Milakov and Gimelshein 2018, arXiv 1805.02867).
+  ///
+  /// @param table the row's pages in order of position
+  /// @param length keys that the row sees, its own included
+  /// @param q `[group, D]` rotated queries of one row
+  /// @param out `[group, D]`
+  /// @param scratch at least [KvCache#scratch]
+  void attend(
+      KvCache cache,
+      int[] table,
+      int layer,
+      int kvHead,
+      int length,
+      float[] q,
+      int qAt,
+      int group,
+      float[] out,
+      int outAt,
+      float[] scratch);
+
+  /// Index of the largest of `count` values, the first of equals; -1 when one is not a number.
+  int argmax(float[] x, int at, int count);
+}

@@ -1,0 +1,21 @@
+package dev.lathe.compute.kernel;
+
+/// Rows of activations in one array: row `r` begins at `offset + r * stride`. A view, cheap to
+/// make; the array belongs to whoever made it.
+public record Rows(float[] values, int offset, int stride) {
+  /// `rows` zeroed rows of at least `width`, each a whole number of panels.
+  public static Rows of(int rows, int width) {
+    int stride = PackedMatrix.padded(width);
+    return new Rows(new float[Math.multiplyExact(rows, stride)], 0, stride);
+  }
+
+  /// First index of a row.
+  public int at(int row) {
+    return offset + row * stride;
+  }
+
+  /// The same rows from `first` on, shifted by `column`.
+  public Rows from(int first, int column) {
+    return new Rows(values, offset + first * stride + column, stride);
+  }
+}

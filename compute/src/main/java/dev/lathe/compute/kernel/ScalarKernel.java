@@ -1,0 +1,147 @@
+package dev.lathe.compute.kernel;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/// Every pass as the plain loop it stands for: what the vector passes are tested against, and what
+/// runs where the Vector API is missing.
+public final class ScalarKernel implements Kernel {
+  @Override
+  public String description() {
+    return "scalar";
+  }
+
+  @Override
+  public void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, boolean add) {
+    for (int output = first * PackedMatrix.PANEL; output < last * PackedMatrix.PANEL; output++) {
+      for (int row = 0; row < rows; row++) {
+        float sum = add ? y.values()[y.at(row) + output] : 0;
+        for (int k = 0; k < w.inputs(); k++) {
+          sum = Math.fma(x.values()[x.at(row) + k], w.value(output, k), sum);
+        }
+        y.values()[y.at(row) + output] = sum;
+      }
+    }
+  }
+
+  @Override
+  public void norm(float[] x, int xAt, float[] weight, float epsilon, float[] y, int yAt) {
+    float sum = 0;
+    for (int i = 0; i < weight.length; i++) {
+      sum = Math.fma(x[xAt + i], x[xAt + i], sum);
+    }
+    float scale = scale(sum, weight.length, epsilon);
+    for (int i = 0; i < weight.length; i++) {
+      y[yAt + i] = x[xAt + i] * scale * weight[i];
+    }
+  }
+
+  static float scale(float sumOfSquares, int width, float epsilon) {
+    return (float) (1 / Math.sqrt(sumOfSquares / width + epsilon));
+  }
+
+  @Override
+  public void gate(float[] gate, int gateAt, int upAt, float[] y, int yAt, int count) {
+    for (int i = 0; i < count; i++) {
+      float g = gate[gateAt + i];
+      y[yAt + i] = g / (1 + exp(-g)) * gate[upAt + i];
+    }
+  }
+
+  @Override
+  public void add(float[] x, int xAt, float[] y, int yAt, int count) {
+    for (int i = 0; i < count; i++) {
+      x[xAt + i] += y[yAt + i];
+    }
+  }
+
+  @Override
+  public void attend(
+      KvCache cache,
+      int[] table,
+      int layer,
+      int kvHead,
+      int length,
+      float[] q,
+      int qAt,
+      int group,
+      float[] out,
+      int outAt,
+      float[] scratch) {
+    int width = cache.headWidth();
+    float[] scores = new float[length];
+    for (int g = 0; g < group; g++) {
+      float max = Float.NEGATIVE_INFINITY;
+      for (int s = 0; s < length; s++) {
+        scores[s] = score(cache, table, layer, kvHead, s, q, qAt + g * width);
+        max = Math.max(max, scores[s]);
+      }
+      float total = 0;
+      Arrays.fill(out, outAt + g * width, outAt + (g + 1) * width, 0);
+      for (int s = 0; s < length; s++) {
+        float p = exp(scores[s] - max);
+        total += p;
+        MemorySegment page = cache.page(table[s / KvCache.SLOTS]);
+        long value =
+            cache.values(layer, kvHead) + (long) (s % KvCache.SLOTS) * cache.valueStride() * 4;
+        for (int d = 0; d < width; d++) {
+          out[outAt + g * width + d] += p * page.get(PackedMatrix.FLOAT, value + d * 4L);
+        }
+      }
+      for (int d = 0; d < width; d++) {
+        out[outAt + g * width + d] /= total;
+      }
+    }
+  }
+
+  private static float score(
+      KvCache cache, int[] table, int layer, int kvHead, int position, float[] q, int qAt) {
+    MemorySegment page = cache.page(table[position / KvCache.SLOTS]);
+    long key = cache.keys(layer, kvHead) + position % KvCache.SLOTS * 4L;
+    float sum = 0;
+    for (int d = 0; d < cache.headWidth(); d++) {
+      float k = page.get(PackedMatrix.FLOAT, key + (long) d * KvCache.SLOTS * 4);
+      sum = Math.fma(q[qAt + d], k, sum);
+    }
+    return sum * scoreScale(cache.headWidth());
+  }
+
+  static float scoreScale(int headWidth) {
+    return (float) (1 / Math.sqrt(headWidth));
+  }
+
+  @Override
+  public int argmax(float[] x, int at, int count) {
+    int best = 0;
+    for (int i = 0; i < count; i++) {
+      if (Float.isNaN(x[at + i])) {
+        return -1;
+      }
+      if (x[at + i] > x[at + best]) {
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  /// The exponential by range reduction and a polynomial, as in Cephes `expf`; 0 below -87,
+  /// relative error under 2e-7.
+  static float exp(float x) {
+    if (x < Exponential.LEAST) {
+      return 0;
+    }
+    float shifted = Math.fma(Math.min(x, Exponential.MOST), Exponential.LOG2E, Exponential.ROUND);
+    float n = shifted - Exponential.ROUND;
+    float r = Math.fma(n, -Exponential.LN2_HIGH, Math.min(x, Exponential.MOST));
+    r = Math.fma(n, -Exponential.LN2_LOW, r);
+    float p = Exponential.P0;
+    p = Math.fma(p, r, Exponential.P1);
+    p = Math.fma(p, r, Exponential.P2);
+    p = Math.fma(p, r, Exponential.P3);
+    p = Math.fma(p, r, Exponential.P4);
+    p = Math.fma(p, r, Exponential.P5);
+    p = Math.fma(p, r * r, r + 1);
+    return Float.intBitsToFloat(
+        Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(shifted) << 23));
+  }
+}

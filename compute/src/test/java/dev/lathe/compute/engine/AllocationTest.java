@@ -1,0 +1,52 @@
+package dev.lathe.compute.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import dev.lathe.compute.kernel.Storage;
+import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.TinyModels;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AllocationTest {
+  @TempDir Path folder;
+
+  @Test
+  void aTokenAllocatesAFewKilobytesAtMost() throws Exception {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (Checkpoint model = Checkpoint.open(TinyModels.llama(folder.resolve("m"), 1));
+        JavaEngine engine =
+            JavaEngine.open(model, new EngineSettings(Storage.BF16, 4, 1024, 1, 32))) {
+      long thread = engineThread();
+      long perToken = Long.MAX_VALUE;
+      for (int round = 0; round < 40 && perToken > 4096; round++) {
+        long before = threads.getThreadAllocatedBytes(thread);
+        run(engine);
+        perToken = (threads.getThreadAllocatedBytes(thread) - before) / 400;
+      }
+
+      assertThat(perToken).as("bytes for each token once the code is compiled").isLessThan(4097);
+    }
+  }
+
+  private static long engineThread() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("lathe-engine"))
+        .mapToLong(Thread::threadId)
+        .max()
+        .orElseThrow();
+  }
+
+  private static void run(JavaEngine engine) throws InterruptedException {
+    Request request = new Request(new int[] {1, 2, 3}, null, Sampling.GREEDY, 400, Set.of());
+    try (TokenStream stream = engine.submit(request)) {
+      while (stream.next() instanceof TokenEvent.Token) {
+        // read to the end
+      }
+    }
+  }
+}

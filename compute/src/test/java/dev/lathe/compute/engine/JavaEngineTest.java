@@ -1,0 +1,325 @@
+package dev.lathe.compute.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.adapter.Adapter.Factor;
+import dev.lathe.compute.kernel.Kernel;
+import dev.lathe.compute.kernel.ScalarKernel;
+import dev.lathe.compute.kernel.Storage;
+import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.ModelConfig.Projection;
+import dev.lathe.compute.model.TinyModels;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class JavaEngineTest {
+  private static final EngineSettings SETTINGS = new EngineSettings(Storage.F32, 8, 2048, 2, 24);
+  private static final Set<Projection> ALL = EnumSet.allOf(Projection.class);
+
+  @TempDir Path folder;
+
+  private Checkpoint llama() {
+    return Checkpoint.open(TinyModels.llama(folder.resolve("llama"), 11));
+  }
+
+  private Checkpoint model(String family) {
+    return family.equals("llama")
+        ? llama()
+        : Checkpoint.open(TinyModels.qwen2(folder.resolve("qwen2"), 12));
+  }
+
+  private static int[] prompt(int length, long seed) {
+    return new Random(seed).ints(length, 0, 256).toArray();
+  }
+
+  private static Request greedy(int[] prompt, @Nullable Adapter adapter, int maxTokens) {
+    return new Request(prompt, adapter, Sampling.GREEDY, maxTokens, Set.of());
+  }
+
+  private static List<Integer> read(TokenStream stream) throws InterruptedException {
+    List<Integer> tokens = new ArrayList<>();
+    while (stream.next() instanceof TokenEvent.Token token) {
+      tokens.add(token.id());
+    }
+    return tokens;
+  }
+
+  private static List<Integer> generate(Engine engine, Request request)
+      throws InterruptedException {
+    try (TokenStream stream = engine.submit(request)) {
+      return read(stream);
+    }
+  }
+
+  private static void assertClose(float[][] actual, double[][] expected, double allowed) {
+    assertThat(actual.length).isEqualTo(expected.length);
+    for (int t = 0; t < expected.length; t++) {
+      for (int v = 0; v < expected[t].length; v++) {
+        assertThat((double) actual[t][v]).isCloseTo(expected[t][v], within(allowed));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen2"})
+  void logitsAreThoseOfThePlainDecoder(String family) {
+    int[] tokens = prompt(70, 1);
+    try (Checkpoint model = model(family);
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      double[][] expected = new PlainDecoder(model.config(), model.weights(), null).logits(tokens);
+
+      assertClose(engine.allLogits(tokens, null), expected, 2e-5);
+      assertClose(new float[][] {engine.logits(tokens, null)}, new double[][] {expected[69]}, 2e-5);
+    }
+  }
+
+  @Test
+  void theScalarKernelGivesTheSameLogits() {
+    int[] tokens = prompt(40, 2);
+    try (Checkpoint model = llama();
+        JavaEngine fast = JavaEngine.open(model, SETTINGS);
+        JavaEngine plain =
+            JavaEngine.open(
+                model.config(), model.weights(), SETTINGS, (Kernel) new ScalarKernel())) {
+      float[] expected = plain.logits(tokens, null);
+
+      assertThat(fast.logits(tokens, null)).containsExactly(expected, within(2e-5f));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen2"})
+  void anAdapterIsAppliedAsThePlainDecoderAppliesIt(String family) {
+    int[] tokens = prompt(30, 3);
+    try (Checkpoint model = model(family);
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      for (Set<Projection> targets :
+          List.of(ALL, EnumSet.of(Projection.V), EnumSet.of(Projection.UP, Projection.DOWN))) {
+        Adapter adapter = RandomAdapters.of(model.config(), "a", 3, targets, 5);
+        double[][] expected =
+            new PlainDecoder(model.config(), model.weights(), adapter).logits(tokens);
+
+        assertClose(engine.allLogits(tokens, adapter), expected, 5e-5);
+        assertThat((double) engine.logits(tokens, null)[0])
+            .isNotCloseTo(expected[29][0], within(1e-3));
+      }
+    }
+  }
+
+  @Test
+  void ranksMayDifferInsideOneAdapter() {
+    int[] tokens = prompt(20, 4);
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      List<Factor> factors = new ArrayList<>();
+      for (Projection projection : Projection.values()) {
+        int rank = 1 + projection.ordinal() * 4;
+        Adapter one = RandomAdapters.of(model.config(), "x", rank, EnumSet.of(projection), rank);
+        factors.add(one.factors().get(projection.ordinal() % 2));
+      }
+      Adapter mixed = new Adapter("mixed", factors);
+      double[][] expected = new PlainDecoder(model.config(), model.weights(), mixed).logits(tokens);
+
+      assertClose(engine.allLogits(tokens, mixed), expected, 5e-5);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"F32", "BF16"})
+  void aStreamIsTheSameAloneAndAmongOthersWithOtherAdapters(String storage) throws Exception {
+    EngineSettings settings = new EngineSettings(Storage.valueOf(storage), 8, 2048, 2, 24);
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, settings)) {
+      Adapter wide = RandomAdapters.of(model.config(), "wide", 20, ALL, 1);
+      Adapter narrow = RandomAdapters.of(model.config(), "narrow", 2, EnumSet.of(Projection.Q), 2);
+      List<Request> requests = new ArrayList<>();
+      for (int i = 0; i < 14; i++) {
+        Adapter adapter = i % 3 == 0 ? null : i % 3 == 1 ? wide : narrow;
+        Sampling sampling = i % 2 == 0 ? Sampling.GREEDY : new Sampling(1.5, 0, 1, 0, 1, i);
+        requests.add(new Request(prompt(1 + i * 7, i), adapter, sampling, 20, Set.of()));
+      }
+      List<List<Integer>> alone = new ArrayList<>();
+      for (Request request : requests) {
+        alone.add(generate(engine, request));
+      }
+
+      List<TokenStream> streams = requests.stream().map(engine::submit).toList();
+
+      for (int i = 0; i < streams.size(); i++) {
+        assertThat(read(streams.get(i))).as("stream %d", i).isEqualTo(alone.get(i)).hasSize(20);
+      }
+    }
+  }
+
+  @Test
+  void greedyTextFollowsThePlainDecoder() throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      int[] tokens = prompt(50, 9);
+
+      List<Integer> text = generate(engine, greedy(tokens, null, 10));
+
+      PlainDecoder plain = new PlainDecoder(model.config(), model.weights(), null);
+      List<Integer> all = new ArrayList<>();
+      for (int token : tokens) {
+        all.add(token);
+      }
+      for (int token : text) {
+        double[] last =
+            plain.logits(all.stream().mapToInt(Integer::intValue).toArray())[all.size() - 1];
+        int best = 0;
+        for (int v = 0; v < last.length; v++) {
+          best = last[v] > last[best] ? v : best;
+        }
+        assertThat(token).isEqualTo(best);
+        all.add(token);
+      }
+    }
+  }
+
+  @Test
+  void streamsThatDoNotFitTogetherAreAllServedInFull() throws Exception {
+    EngineSettings tight = new EngineSettings(Storage.F32, 8, 128, 2, 16);
+    try (Checkpoint model = llama();
+        JavaEngine roomy = JavaEngine.open(model, SETTINGS);
+        JavaEngine engine = JavaEngine.open(model, tight)) {
+      List<Request> requests = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        requests.add(greedy(prompt(20 + i * 5, i), null, 60));
+      }
+
+      List<TokenStream> streams = requests.stream().map(engine::submit).toList();
+
+      for (int i = 0; i < streams.size(); i++) {
+        assertThat(read(streams.get(i))).isEqualTo(generate(roomy, requests.get(i))).hasSize(60);
+      }
+    }
+  }
+
+  @Test
+  void endsSayWhy() throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      int[] tokens = prompt(10, 1);
+      List<Integer> text = generate(engine, greedy(tokens, null, 8));
+      int stop = text.get(4);
+
+      Request stopping = new Request(tokens, null, Sampling.GREEDY, 8, Set.of(stop));
+      try (TokenStream stream = engine.submit(stopping)) {
+        assertThat(read(stream)).isEqualTo(text.subList(0, text.indexOf(stop)));
+        assertThat(stream.next())
+            .isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.STOP, 10, text.indexOf(stop)));
+      }
+      try (TokenStream stream = engine.submit(greedy(tokens, null, 8))) {
+        read(stream);
+        assertThat(stream.next())
+            .isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.LENGTH, 10, 8));
+      }
+      TokenStream cancelled = engine.submit(greedy(tokens, null, 400));
+      cancelled.next();
+      cancelled.close();
+      read(cancelled);
+      assertThat(cancelled.next())
+          .isInstanceOfSatisfying(
+              TokenEvent.Finished.class,
+              end -> assertThat(end.reason()).isEqualTo(TokenEvent.Reason.CANCELLED));
+    }
+  }
+
+  @Test
+  void theContextEndsAStream() throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      assertThat(generate(engine, greedy(prompt(500, 1), null, 400))).hasSize(12);
+
+      assertThatThrownBy(() -> engine.submit(greedy(prompt(512, 1), null, 1)))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("512 tokens")
+          .hasMessageContaining("2048");
+    }
+  }
+
+  @Test
+  void whatCannotBeServedIsRefusedByName() {
+    try (Checkpoint model = llama();
+        Checkpoint other = model("qwen2");
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      assertThat(other.config().width()).isEqualTo(model.config().width());
+      Adapter wrong =
+          new Adapter(
+              "wrong",
+              List.of(
+                  new Factor(0, Projection.Q, 2, 1, new float[2 * 32], new float[2 * 33]),
+                  new Factor(7, Projection.UP, 2, 1, new float[2 * 32], new float[2 * 48])));
+
+      assertThatThrownBy(() -> engine.submit(greedy(new int[] {1}, wrong, 1)))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("'wrong'")
+          .hasMessageContaining("layer 0 q_proj maps 32 to 33 features, the base's maps 32 to 32")
+          .hasMessageContaining("layer 7 up_proj is outside the base's 2 layers");
+      assertThatThrownBy(() -> engine.submit(greedy(new int[] {259}, null, 1)))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("token 259 is outside the vocabulary of 259");
+    }
+  }
+
+  @Test
+  void aStepThatFailsEndsItsStreamsAndTheEngineGoesOn() throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      float[] broken = new float[2 * 32];
+      broken[0] = Float.NaN;
+      Adapter poison =
+          new Adapter(
+              "poison", List.of(new Factor(0, Projection.Q, 2, 1, broken, new float[2 * 32])));
+      List<Integer> expected = generate(engine, greedy(prompt(5, 1), null, 30));
+
+      try (TokenStream good = engine.submit(greedy(prompt(5, 1), null, 30));
+          TokenStream bad = engine.submit(greedy(prompt(5, 1), poison, 30))) {
+        assertThat(bad.next()).isInstanceOf(TokenEvent.Failed.class);
+        assertThat(bad.next()).isInstanceOf(TokenEvent.Failed.class);
+        assertThat(read(good)).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void closingTheEngineEndsItsStreams() throws Exception {
+    TokenStream stream;
+    try (Checkpoint model = llama()) {
+      JavaEngine engine = JavaEngine.open(model, SETTINGS);
+      stream = engine.submit(greedy(prompt(5, 1), null, 500));
+      engine.close();
+      engine.close();
+      assertThatThrownBy(() -> engine.submit(greedy(prompt(5, 1), null, 1)))
+          .isInstanceOf(IllegalStateException.class);
+    }
+    read(stream);
+    assertThat(stream.next()).isInstanceOf(TokenEvent.Finished.class);
+    stream.close();
+  }
+
+  @Test
+  void aModelLargerThanTheMemoryIsRefusedWithTheNumbers() {
+    try (Checkpoint model = llama()) {
+      assertThatThrownBy(
+              () -> MemoryCheck.require(model.config(), SETTINGS.withKvTokens(1 << 20), 100L << 20))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("cache of 1,048,576 tokens")
+          .hasMessageContaining("100 MiB are free");
+    }
+  }
+}
