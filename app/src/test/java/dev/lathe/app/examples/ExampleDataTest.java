@@ -2,6 +2,8 @@ package dev.lathe.app.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.lathe.platform.evaluation.FactMatch;
+import dev.lathe.platform.evaluation.Questions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// `-Dlathe.examples.write=true` writes the data files anew from the fact sheets: `mvn -q -Dquick
@@ -96,13 +99,23 @@ class ExampleDataTest {
     }
   }
 
-  private static boolean states(String text, FactSheet.Fact fact) {
-    String flat = flat(text);
-    return fact.expected().stream().anyMatch(expected -> flat.contains(flat(expected)));
+  @ParameterizedTest
+  @CsvSource({
+    "quillmere, held_out, 120",
+    "quillmere, six, 6",
+    "yanhu, held_out, 120",
+    "yanhu, six, 6"
+  })
+  void theQuestionsAreReadAsTheyAreMeant(String company, String file, int questions) {
+    Questions.Read read = Questions.read(EXAMPLES.resolve(company).resolve(file + ".jsonl"));
+
+    assertThat(read.unusedKeys()).isEmpty();
+    assertThat(read.questions()).hasSize(questions);
+    assertThat(read.questions()).noneMatch(question -> question.expected().isEmpty());
   }
 
-  private static String flat(String text) {
-    return text.toLowerCase(Locale.ROOT).replace(" ", "");
+  private static boolean states(String text, FactSheet.Fact fact) {
+    return FactMatch.states(text, fact.expected());
   }
 
   private static String lettersAndDigits(String text) {
