@@ -9,9 +9,11 @@ import static org.assertj.core.api.Assertions.within;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterSpec;
+import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.model.ModelConfig.Family;
 import dev.lathe.compute.model.ModelConfig.Projection;
+import dev.lathe.compute.model.TinyModels;
 import dev.lathe.compute.model.WeightNames;
 import dev.lathe.compute.text.TokenBatch;
 import dev.lathe.training.Fixtures;
@@ -123,6 +125,23 @@ class TrainerTest {
       assertThat(report.learningRate()).isEqualTo(expected.get(step).learningRate());
     }
     assertSameFactors(second.adapter("a"), uninterrupted.adapter("a"));
+  }
+
+  @Test
+  void aCheckpointOfTheDiskIsTrainedAndMayBeClosedAtOnce() {
+    Trainer trainer;
+    try (Checkpoint checkpoint = Checkpoint.open(TinyModels.llama(folder, 3))) {
+      trainer = Trainer.open(checkpoint, spec(0), settings(Schedule.CONSTANT, 0));
+    }
+    opened.add(trainer);
+    List<TokenBatch> batch = List.of(batch(2, rows(4)));
+
+    double before = trainer.evaluate(batch);
+    for (int step = 0; step < 15; step++) {
+      trainer.step(batch);
+    }
+
+    assertThat(trainer.evaluate(batch)).isLessThan(0.9 * before);
   }
 
   @Test
