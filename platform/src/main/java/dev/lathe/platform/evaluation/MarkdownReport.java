@@ -86,7 +86,8 @@ public final class MarkdownReport {
   }
 
   private static String escape(String text) {
-    return text.replaceAll("([\\\\`*_{}\\[\\]<>()#+!|~&$-])", "\\\\$1")
-        .replaceAll("^(\\s*\\d+)([.)])", "$1\\\\$2");
+    return text.replaceAll("([\\\\`*_\\[\\]<>|~&$])", "\\\\$1")
+        .replaceAll("^(\\s*)([#+=-])", "$1\\\\$2")
+        .replaceAll("^(\\s*\\d+)([.)])(?=\\s|$)", "$1\\\\$2");
   }
 }

@@ -1,0 +1,33 @@
+package dev.lathe.platform.gateway;
+
+/// A finished reply.
+///
+/// @param text without the stop text that ended it
+/// @param promptTokens tokens of the prompt
+/// @param outputTokens tokens generated, those of a stop text included
+/// @param firstSeconds from asking to the first token
+/// @param seconds from asking to the end
+public record Reply(
+    String text,
+    Ending ending,
+    int promptTokens,
+    int outputTokens,
+    double firstSeconds,
+    double seconds) {
+
+  /// Why a reply ended.
+  public enum Ending {
+    /// The model ended it, or a stop text appeared.
+    STOP,
+    /// The most tokens, or the end of the context, were reached.
+    LENGTH,
+    /// The reader did not want more.
+    CANCELLED
+  }
+
+  /// Tokens per second after the first; 0 for a reply of one token.
+  public double tokensPerSecond() {
+    double decoding = seconds - firstSeconds;
+    return outputTokens > 1 && decoding > 0 ? (outputTokens - 1) / decoding : 0;
+  }
+}
