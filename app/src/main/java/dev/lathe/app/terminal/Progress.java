@@ -93,12 +93,15 @@ public final class Progress implements AutoCloseable {
       return;
     }
     closed = true;
+    if (startedFrom < 0) {
+      return;
+    }
     if (screen.errIsTerminal()) {
       if (stale) {
         draw(nanoTime.getAsLong());
       }
       screen.err().println();
-    } else if (stale && startedFrom >= 0) {
+    } else if (stale) {
       line(nanoTime.getAsLong(), 10);
     }
   }

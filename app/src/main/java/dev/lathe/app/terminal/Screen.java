@@ -117,6 +117,21 @@ public final class Screen {
     return text.isEmpty() ? text : "\u001b[" + style.code + "m" + text + "\u001b[0m";
   }
 
+  /// Text of a model or a file without what could steer a terminal: control characters other than
+  /// line breaks and tabs, and marks that turn the direction of writing.
+  public static String harmless(String text) {
+    return text.codePoints()
+        .filter(
+            point ->
+                point == '\n'
+                    || point == '\t'
+                    || !(Character.isISOControl(point)
+                        || (point >= 0x202A && point <= 0x202E)
+                        || (point >= 0x2066 && point <= 0x2069)))
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+        .toString();
+  }
+
   /// One line about the work, on stderr.
   public void note(String line) {
     err.println(line);

@@ -38,9 +38,11 @@ public final class Questions {
   /// What a file holds.
   ///
   /// @param questions in file order, at least one
+  /// @param lines the line of each question as it stands
   /// @param unusedKeys keys of the rows that mean nothing here
-  public record Read(List<Question> questions, Set<String> unusedKeys) {
+  public record Read(List<Question> questions, List<String> lines, Set<String> unusedKeys) {
     public Read {
+      lines = List.copyOf(lines);
       questions = List.copyOf(questions);
       unusedKeys = Set.copyOf(unusedKeys);
     }
@@ -72,7 +74,10 @@ public final class Questions {
           "'" + source + "' holds no questions",
           "give one JSON object a line: {\"prompt\": \"…\"}");
     }
-    return new Read(reading.questions, reading.unused);
+    return new Read(
+        reading.questions,
+        lines.stream().filter(line -> !line.isBlank()).toList(),
+        reading.unused);
   }
 
   private static List<String> lines(Path file) {

@@ -1,0 +1,242 @@
+package dev.lathe.app.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.app.terminal.Progress;
+import dev.lathe.app.terminal.Screen;
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.platform.gateway.Ask;
+import dev.lathe.platform.gateway.Generator;
+import dev.lathe.platform.gateway.Prompt;
+import dev.lathe.platform.gateway.Reply;
+import dev.lathe.platform.gateway.ReplyStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "generate",
+    description = {
+      "Generate text, for scripts: one prompt, or a file of prompts many at a time.",
+      "",
+      "The prompt is the argument, else standard input, else the rows of --input: one JSON object a"
+          + " line with \"prompt\" or \"messages\"; other keys are handed through. Rows come out in"
+          + " the order they went in."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  lathe generate smollm2-135m-instruct \"Name three rivers.\"",
+      "  lathe generate smollm2-135m-instruct --adapter runs/demo --input questions.jsonl > answers.jsonl"
+    })
+final class GenerateVerb implements Callable<Integer> {
+  /// How replies are written.
+  enum Format {
+    TEXT,
+    JSONL
+  }
+
+  private static final int STREAMS = 16;
+
+  private final Context context;
+
+  @Parameters(
+      index = "0",
+      paramLabel = "MODEL",
+      description = "A pulled model's name, a Hugging Face directory, or a .gguf file.")
+  private String model = "";
+
+  @Parameters(index = "1", arity = "0..1", paramLabel = "PROMPT", description = "The prompt.")
+  private @Nullable String prompt;
+
+  @Option(
+      names = {"-a", "--adapter"},
+      paramLabel = "DIR",
+      description = "Adapter directory, as 'lathe train' or PEFT writes it.")
+  private @Nullable Path adapter;
+
+  @Option(
+      names = {"-i", "--input"},
+      paramLabel = "FILE",
+      description = "JSON lines with \"prompt\" or \"messages\".")
+  private @Nullable Path input;
+
+  @Option(
+      names = "--format",
+      paramLabel = "FORMAT",
+      description = "text or jsonl (default: jsonl with --input, else text).")
+  private @Nullable Format format;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FILE",
+      description = "Write to FILE instead of standard output.")
+  private @Nullable Path output;
+
+  @Option(
+      names = "--raw",
+      description = "Give the prompt as it stands, without the chat template.")
+  private boolean raw;
+
+  @Option(names = "--system", paramLabel = "TEXT", description = "The system message.")
+  private @Nullable String system;
+
+  @Mixin private SamplingOptions sampling = new SamplingOptions();
+
+  @Mixin private EngineOptions engine = new EngineOptions();
+
+  GenerateVerb(Context context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    check();
+    List<GenerateRow> rows = rows();
+    Format written = written();
+    try (Generator generator = engine.open(context, model, Math.min(STREAMS, rows.size()))) {
+      Optional<Adapter> loaded =
+          Optional.ofNullable(adapter)
+              .map(directory -> Adapters.load(generator, directory, context.screen()));
+      List<Ask> asks =
+          rows.stream().map(row -> sampling.ask(row.prompt(), loaded.orElse(null))).toList();
+      try (PrintStream out = out()) {
+        if (asks.size() == 1 && written == Format.TEXT) {
+          stream(generator.ask(asks.getFirst()), out);
+        } else {
+          all(generator, rows, asks, written, out);
+        }
+        requireWritten(out);
+      }
+    }
+    return ExitCode.OK.code();
+  }
+
+  private void check() {
+    sampling.check();
+    if (prompt != null && input != null) {
+      throw LatheException.user("a prompt and --input are given", "give one of them");
+    }
+    if (raw && system != null) {
+      throw LatheException.user(
+          "--raw and --system are given, and a raw prompt has no system message",
+          "leave one of them out");
+    }
+  }
+
+  private Format written() {
+    if (format != null) {
+      return format;
+    }
+    return input == null ? Format.TEXT : Format.JSONL;
+  }
+
+  private List<GenerateRow> rows() {
+    if (input != null) {
+      return GenerateRow.read(input, raw, Optional.ofNullable(system));
+    }
+    String text = prompt == null ? standardInput() : prompt;
+    if (text.isBlank()) {
+      throw LatheException.user(
+          "the prompt is empty", "give it as an argument, by standard input or by --input");
+    }
+    return List.of(GenerateRow.of(text, raw, Optional.ofNullable(system)));
+  }
+
+  private String standardInput() {
+    if (context.screen().inIsTerminal()) {
+      throw LatheException.user(
+          "there is no prompt", "give it as an argument, by standard input or by --input");
+    }
+    try {
+      return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw LatheException.environment("standard input cannot be read", "", e);
+    }
+  }
+
+  private PrintStream out() {
+    if (output == null) {
+      return new PrintStream(new Unclosed(context.screen().out()), false, StandardCharsets.UTF_8);
+    }
+    try {
+      return new PrintStream(Files.newOutputStream(output), false, StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw LatheException.environment(
+          "'" + output + "' cannot be written (" + e.getMessage() + ")", "choose another place", e);
+    }
+  }
+
+  private void stream(ReplyStream reply, PrintStream out) throws InterruptedException {
+    boolean person = output == null && context.screen().outIsTerminal();
+    try (reply) {
+      for (var piece = reply.next(); piece.isPresent(); piece = reply.next()) {
+        out.print(person ? Screen.harmless(piece.get()) : piece.get());
+        out.flush();
+      }
+    }
+    out.println();
+  }
+
+  private void all(
+      Generator generator,
+      List<GenerateRow> rows,
+      List<Ask> asks,
+      Format written,
+      PrintStream out)
+      throws InterruptedException {
+    long began = System.nanoTime();
+    long[] tokens = new long[1];
+    boolean bar = output != null || !context.screen().outIsTerminal();
+    try (Progress progress =
+        context.screen().progress("generating", rows.size(), Progress.Unit.COUNT)) {
+      generator.askAll(
+          asks,
+          (index, reply) -> {
+            out.print(line(rows.get(index), reply, written, index));
+            out.flush();
+            tokens[0] += reply.outputTokens();
+            double rate = tokens[0] / ((System.nanoTime() - began) / 1e9);
+            if (bar) {
+              progress.update(index + 1, String.format(Locale.ROOT, "%.0f tokens/s", rate));
+            }
+          });
+    }
+  }
+
+  private static String line(GenerateRow row, Reply reply, Format written, int index) {
+    return switch (written) {
+      case TEXT -> (index == 0 ? "" : "\n") + reply.text() + "\n";
+      case JSONL -> json(row, reply) + "\n";
+    };
+  }
+
+  private static String json(GenerateRow row, Reply reply) {
+    ObjectNode line = row.fields().deepCopy();
+    line.put("output", reply.text());
+    line.put("finish", reply.ending().name().toLowerCase(Locale.ROOT));
+    line.put("prompt_tokens", reply.promptTokens());
+    line.put("output_tokens", reply.outputTokens());
+    return line.toString();
+  }
+
+  private void requireWritten(PrintStream out) {
+    if (out.checkError()) {
+      throw LatheException.environment(
+          "'" + (output == null ? "standard output" : output) + "' takes no more",
+          "check that the disk has room and the reader is alive",
+          null);
+    }
+  }
+}

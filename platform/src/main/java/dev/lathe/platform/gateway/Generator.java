@@ -1,0 +1,156 @@
+package dev.lathe.platform.gateway;
+
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.Engine;
+import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.JavaEngine;
+import dev.lathe.compute.engine.Request;
+import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.ModelConfig;
+import dev.lathe.compute.text.ChatTemplate;
+import dev.lathe.compute.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/// One base model that answers. Any number of threads may ask; whoever opens it closes it, which
+/// ends all replies and frees the memory.
+public final class Generator implements AutoCloseable {
+  private static final int PROBLEMS_SHOWN = 8;
+
+  private final Engine engine;
+  private final TextSide text;
+  private final int context;
+  private final int window;
+  private final Function<Path, Loaded> adapters;
+
+  /// @param context most tokens of prompt and reply together
+  /// @param window requests that [#askAll] keeps under way
+  /// @param adapters reads and checks an adapter directory
+  Generator(
+      Engine engine, TextSide text, int context, int window, Function<Path, Loaded> adapters) {
+    this.engine = engine;
+    this.text = text;
+    this.context = context;
+    this.window = window;
+    this.adapters = adapters;
+  }
+
+  /// An adapter that fits this model.
+  ///
+  /// @param note what a person should know about it, one line
+  public record Loaded(Adapter adapter, Optional<String> note) {}
+
+  /// What is told about each reply of a batch.
+  @FunctionalInterface
+  public interface Listener {
+    /// The reply to `asks.get(index)`, in the order of the asks.
+    void replied(int index, Reply reply);
+  }
+
+  /// Opens a model.
+  ///
+  /// @param model a Hugging Face directory or a GGUF file
+  /// @throws LatheException when it is absent or damaged, or the memory does not suffice
+  public static Generator open(Path model, EngineSettings settings) {
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      ModelConfig config = checkpoint.config();
+      Tokenizer tokenizer = Tokenizer.open(checkpoint);
+      TextSide text =
+          TextSide.of(tokenizer, config.eosTokenIds(), () -> ChatTemplate.of(checkpoint));
+      JavaEngine engine = JavaEngine.open(checkpoint, settings);
+      int context = Math.min(config.maxPositions(), settings.kvTokens());
+      AdapterCheck check = new AdapterCheck(model, config, text, engine::logits);
+      return new Generator(engine, text, context, 4 * settings.maxStreams(), check::load);
+    }
+  }
+
+  /// Reads an adapter directory and checks that it belongs to this model.
+  ///
+  /// @throws LatheException when it does not, with the reason
+  public Loaded load(Path directory) {
+    return adapters.apply(directory);
+  }
+
+  /// Starts a reply.
+  ///
+  /// @throws LatheException when the prompt does not fit the context, or is a conversation and the
+  ///   model has no chat template
+  public ReplyStream ask(Ask ask) {
+    return ask(ask, text.encode(ask.prompt()));
+  }
+
+  private ReplyStream ask(Ask ask, int[] prompt) {
+    Request request =
+        new Request(
+            prompt,
+            ask.adapter(),
+            ask.sampling(),
+            Math.min(ask.maxTokens(), Math.max(1, context - prompt.length)),
+            text.stopTokens());
+    return new ReplyStream(
+        engine.submit(request), text.tokenizer().stream(), ask.stops(), prompt.length);
+  }
+
+  /// Answers many at once, as many side by side as the engine has streams.
+  ///
+  /// @param listener is told each reply, in the order of the asks, as soon as those before it are
+  ///   there
+  /// @return the replies in the order of the asks
+  /// @throws LatheException when prompts do not fit; all are named by their place, from 1, before
+  ///   anything is generated
+  public List<Reply> askAll(List<Ask> asks, Listener listener) throws InterruptedException {
+    List<int[]> prompts = asks.stream().map(ask -> text.encode(ask.prompt())).toList();
+    requireFit(prompts);
+    List<Reply> replies = new ArrayList<>();
+    Deque<ReplyStream> underWay = new ArrayDeque<>();
+    int submitted = 0;
+    try {
+      while (replies.size() < asks.size()) {
+        while (submitted < asks.size() && underWay.size() < window) {
+          underWay.add(ask(asks.get(submitted), prompts.get(submitted)));
+          submitted++;
+        }
+        try (ReplyStream oldest = underWay.remove()) {
+          Reply reply = oldest.readAll();
+          listener.replied(replies.size(), reply);
+          replies.add(reply);
+        }
+      }
+    } finally {
+      underWay.forEach(ReplyStream::close);
+    }
+    return replies;
+  }
+
+  private void requireFit(List<int[]> prompts) {
+    List<String> problems = new ArrayList<>();
+    for (int i = 0; i < prompts.size(); i++) {
+      int length = prompts.get(i).length;
+      if (length == 0 || length >= context) {
+        problems.add("prompt " + (i + 1) + " has " + length + " tokens");
+      }
+    }
+    if (!problems.isEmpty()) {
+      int shown = Math.min(PROBLEMS_SHOWN, problems.size());
+      String more = problems.size() > shown ? " and " + (problems.size() - shown) + " more" : "";
+      throw LatheException.capacity(
+          String.join(", ", problems.subList(0, shown))
+              + more
+              + "; a prompt has at least 1 token and, with one of the reply, at most "
+              + context,
+          "change these prompts, or raise --context up to what the model was trained for");
+    }
+  }
+
+  @Override
+  public void close() {
+    engine.close();
+    text.tokenizer().close();
+  }
+}

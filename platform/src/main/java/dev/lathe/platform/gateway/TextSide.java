@@ -1,0 +1,65 @@
+package dev.lathe.platform.gateway;
+
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.text.ChatEncoder;
+import dev.lathe.compute.text.ChatTemplate;
+import dev.lathe.compute.text.Tokenizer;
+import java.util.LinkedHashSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/// A model's tokenizer and, where it has one, its chat template.
+final class TextSide {
+  private final Tokenizer tokenizer;
+  private final Set<Integer> declaredStops;
+  private final Optional<ChatTemplate> template;
+  private final Optional<ChatEncoder> encoder;
+  private final Optional<LatheException> noTemplate;
+
+  private TextSide(
+      Tokenizer tokenizer,
+      Set<Integer> declaredStops,
+      Optional<ChatTemplate> template,
+      Optional<LatheException> noTemplate) {
+    this.tokenizer = tokenizer;
+    this.declaredStops = declaredStops;
+    this.template = template;
+    this.encoder = template.map(found -> ChatEncoder.of(tokenizer, found, declaredStops));
+    this.noTemplate = noTemplate;
+  }
+
+  /// @param template gives the chat template, or says why there is none
+  static TextSide of(
+      Tokenizer tokenizer, Iterable<Integer> declaredStops, Supplier<ChatTemplate> template) {
+    Set<Integer> stops = new LinkedHashSet<>();
+    declaredStops.forEach(stops::add);
+    try {
+      return new TextSide(tokenizer, stops, Optional.of(template.get()), Optional.empty());
+    } catch (LatheException none) {
+      return new TextSide(tokenizer, stops, Optional.empty(), Optional.of(none));
+    }
+  }
+
+  Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /// @throws LatheException when it is a conversation and the model has no usable chat template
+  int[] encode(Prompt prompt) {
+    return switch (prompt) {
+      case Prompt.Raw(String text) -> tokenizer.encodeWithControl(text);
+      case Prompt.Chat(var conversation) ->
+          encoder.orElseThrow(() -> noTemplate.orElseThrow()).prompt(conversation);
+    };
+  }
+
+  Set<Integer> stopTokens() {
+    return encoder.map(ChatEncoder::stopTokens).orElse(declaredStops);
+  }
+
+  /// Identity of the chat template; empty when there is none.
+  String templateSha256() {
+    return template.map(ChatTemplate::sha256).orElse("");
+  }
+}
