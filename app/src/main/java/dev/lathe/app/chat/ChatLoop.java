@@ -120,10 +120,9 @@ public final class ChatLoop {
         List.of(Command.values()).stream()
             .filter(each -> each.word.equals(word.toLowerCase(Locale.ROOT)))
             .findFirst()
-            .orElseThrow(
-                () ->
-                    LatheException.user(
-                        "there is no command '" + word + "'", "/help lists the commands"));
+            .orElseThrow(() ->
+                LatheException.user(
+                    "there is no command '" + word + "'", "/help lists the commands"));
     switch (command) {
       case RESET -> {
         reset();

@@ -64,7 +64,8 @@ final class ChatVerb implements Callable<Integer> {
     Screen screen = context.screen();
     try (Generator generator = engine.open(context, model, 1)) {
       Optional<Adapter> loaded =
-          Optional.ofNullable(adapter).map(directory -> Adapters.load(generator, directory, screen));
+          Optional.ofNullable(adapter)
+              .map(directory -> Adapters.load(generator, directory, screen));
       if (screen.inIsTerminal() && screen.outIsTerminal()) {
         greet(loaded);
         person(generator, loaded);

@@ -136,12 +136,9 @@ final class CompareVerb implements Callable<Integer> {
           new Case(
               question,
               row.stream()
-                  .map(
-                      reply ->
-                          Comparison.Answer.to(
-                              question,
-                              reply.text(),
-                              reply.ending() == Reply.Ending.LENGTH))
+                  .map(reply ->
+                      Comparison.Answer.to(
+                          question, reply.text(), reply.ending() == Reply.Ending.LENGTH))
                   .toList()));
     }
     return cases;
@@ -156,7 +153,9 @@ final class CompareVerb implements Callable<Integer> {
       Files.writeString(file, text);
     } catch (IOException e) {
       throw LatheException.environment(
-          "'" + file + "' cannot be written (" + e.getMessage() + ")", "choose another --output", e);
+          "'" + file + "' cannot be written (" + e.getMessage() + ")",
+          "choose another --output",
+          e);
     }
   }
 }

@@ -13,8 +13,9 @@ final class EngineOptions {
   @Option(
       names = "--context",
       paramLabel = "N",
-      description = "Most tokens of prompt and reply together (default: ${DEFAULT-VALUE}, or less where"
-          + " the model was trained for less).")
+      description =
+          "Most tokens of prompt and reply together (default: ${DEFAULT-VALUE}, or less where"
+              + " the model was trained for less).")
   private int context = 4096;
 
   @Option(
@@ -26,8 +27,9 @@ final class EngineOptions {
   @Option(
       names = "--weights",
       paramLabel = "TYPE",
-      description = "Keep the weights as bf16 or f32 (default: ${DEFAULT-VALUE}; f32 takes twice the"
-          + " memory).")
+      description =
+          "Keep the weights as bf16 or f32 (default: ${DEFAULT-VALUE}; f32 takes twice the"
+              + " memory).")
   private Storage weights = Storage.BF16;
 
   /// Opens a model by its name in the store, its directory or its GGUF file.

@@ -7,7 +7,6 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
-import dev.lathe.platform.gateway.Prompt;
 import dev.lathe.platform.gateway.Reply;
 import dev.lathe.platform.gateway.ReplyStream;
 import java.io.IOException;
@@ -84,9 +83,7 @@ final class GenerateVerb implements Callable<Integer> {
       description = "Write to FILE instead of standard output.")
   private @Nullable Path output;
 
-  @Option(
-      names = "--raw",
-      description = "Give the prompt as it stands, without the chat template.")
+  @Option(names = "--raw", description = "Give the prompt as it stands, without the chat template.")
   private boolean raw;
 
   @Option(names = "--system", paramLabel = "TEXT", description = "The system message.")
@@ -190,11 +187,7 @@ final class GenerateVerb implements Callable<Integer> {
   }
 
   private void all(
-      Generator generator,
-      List<GenerateRow> rows,
-      List<Ask> asks,
-      Format written,
-      PrintStream out)
+      Generator generator, List<GenerateRow> rows, List<Ask> asks, Format written, PrintStream out)
       throws InterruptedException {
     long began = System.nanoTime();
     long[] tokens = new long[1];

@@ -21,7 +21,8 @@ final class SamplingOptions {
   @Option(
       names = "--temperature",
       paramLabel = "T",
-      description = "0 takes the likeliest token each time, more is livelier (default: ${DEFAULT-VALUE}).")
+      description =
+          "0 takes the likeliest token each time, more is livelier (default: ${DEFAULT-VALUE}).")
   private double temperature;
 
   @Option(
@@ -39,7 +40,8 @@ final class SamplingOptions {
   @Option(
       names = "--min-p",
       paramLabel = "P",
-      description = "Drop tokens less likely than P times the likeliest (default: ${DEFAULT-VALUE}).")
+      description =
+          "Drop tokens less likely than P times the likeliest (default: ${DEFAULT-VALUE}).")
   private double minP;
 
   @Option(
@@ -72,8 +74,7 @@ final class SamplingOptions {
   /// Refuses what is outside its range.
   void check() {
     if (maxTokens < 1) {
-      throw LatheException.user(
-          "--max-tokens " + maxTokens + " is less than 1", "give at least 1");
+      throw LatheException.user("--max-tokens " + maxTokens + " is less than 1", "give at least 1");
     }
     if (stops.stream().anyMatch(String::isEmpty)) {
       throw LatheException.user("--stop is empty", "give the text that ends the reply");

@@ -8,6 +8,12 @@ final class Verbs {
   private Verbs() {}
 
   static List<Object> all(Context context) {
-    return List.of(new ChatVerb(context),new GenerateVerb(context),new CompareVerb(context),new TestVerb(), new CompletionVerb(context), new VersionVerb(context));
+    return List.of(
+        new ChatVerb(context),
+        new GenerateVerb(context),
+        new CompareVerb(context),
+        new TestVerb(),
+        new CompletionVerb(context),
+        new VersionVerb(context));
   }
 }

@@ -49,15 +49,17 @@ public final class ComparisonView {
     String text = answer.text().isBlank() ? "(empty)" : Screen.harmless(answer.text().strip());
     return switch (answer.verdict()) {
       case RIGHT ->
-          new SideBySide.Column("✓ " + name + cut, text, title -> screen.outStyled(Style.GREEN, title));
+          new SideBySide.Column(
+              "✓ " + name + cut, text, title -> screen.outStyled(Style.GREEN, title));
       case WRONG ->
-          new SideBySide.Column("✗ " + name + cut, text, title -> screen.outStyled(Style.RED, title));
+          new SideBySide.Column(
+              "✗ " + name + cut, text, title -> screen.outStyled(Style.RED, title));
       case UNJUDGED ->
           new SideBySide.Column(name + cut, text, title -> screen.outStyled(Style.CYAN, title));
     };
   }
 
-  /// One line for each candidate: `bank   104 of 120 · 87 % (…)`; none where nothing is judged.
+  /// One line for each candidate: `bank 104 of 120 · 87 % (…)`; none where nothing is judged.
   public static List<String> shares(Comparison comparison, Screen screen) {
     if (!comparison.isJudged()) {
       return List.of();

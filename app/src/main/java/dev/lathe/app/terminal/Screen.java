@@ -121,13 +121,12 @@ public final class Screen {
   /// line breaks and tabs, and marks that turn the direction of writing.
   public static String harmless(String text) {
     return text.codePoints()
-        .filter(
-            point ->
-                point == '\n'
-                    || point == '\t'
-                    || !(Character.isISOControl(point)
-                        || (point >= 0x202A && point <= 0x202E)
-                        || (point >= 0x2066 && point <= 0x2069)))
+        .filter(point ->
+            point == '\n'
+                || point == '\t'
+                || !(Character.isISOControl(point)
+                    || (point >= 0x202A && point <= 0x202E)
+                    || (point >= 0x2066 && point <= 0x2069)))
         .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
         .toString();
   }

@@ -75,9 +75,7 @@ public final class Questions {
           "give one JSON object a line: {\"prompt\": \"…\"}");
     }
     return new Read(
-        reading.questions,
-        lines.stream().filter(line -> !line.isBlank()).toList(),
-        reading.unused);
+        reading.questions, lines.stream().filter(line -> !line.isBlank()).toList(), reading.unused);
   }
 
   private static List<String> lines(Path file) {

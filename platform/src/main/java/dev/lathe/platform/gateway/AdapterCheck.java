@@ -1,29 +1,22 @@
 package dev.lathe.platform.gateway;
 
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BiFunction;
 
-/// Whether an adapter belongs to a model. One that Lathe trained says so itself in `lathe.json`: the
-/// identities of model, tokenizer and chat template it was trained with, and the logits after some
-/// probe prompts, which the engine must reproduce. One from elsewhere is checked by its shapes.
+/// Whether an adapter belongs to a model. One that Lathe trained says so itself, see
+/// [TrainingRecord]: model, tokenizer and chat template must be those it was trained with, and the
+/// engine must give the logits that the trainer gave. One from elsewhere is checked by its shapes.
 final class AdapterCheck {
-  private static final String RECORD = "lathe.json";
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
-
   private final Path model;
   private final ModelConfig config;
   private final TextSide text;
@@ -38,13 +31,124 @@ final class AdapterCheck {
     this.logits = logits;
   }
 
+  /// @throws LatheException when the adapter is not this model's, or answers otherwise than it was
+  ///   trained to
   Generator.Loaded load(Path directory) {
     if (!Files.isDirectory(directory)) {
       throw LatheException.notFound(
           "there is no adapter directory '" + directory + "'", "check the path");
     }
+    Optional<TrainingRecord> record = TrainingRecord.read(directory);
+    record.ifPresent(found -> requireIdentity(directory, found));
     Adapter adapter = AdapterFiles.read(directory, config);
-    Path record = directory.resolve(RECORD);
+    if (record.isEmpty()) {
+      return new Generator.Loaded(
+          adapter,
+          Optional.of(
+              "'"
+                  + directory
+                  + "' has no "
+                  + TrainingRecord.FILE
+                  + ": only its shapes were checked against the model"));
+    }
+    requireProbes(directory, adapter, record.get());
     return new Generator.Loaded(adapter, Optional.empty());
+  }
+
+  private void requireIdentity(Path directory, TrainingRecord record) {
+    List<String> differences = new ArrayList<>();
+    difference("base model", record.base(), modelSha256()).ifPresent(differences::add);
+    difference("tokenizer", record.tokenizer(), text.tokenizer().sha256())
+        .ifPresent(differences::add);
+    difference("chat template", record.template(), text.templateSha256())
+        .ifPresent(differences::add);
+    if (!differences.isEmpty()) {
+      throw LatheException.user(
+          "adapter '"
+              + directory
+              + "' was trained on '"
+              + record.model()
+              + "', and '"
+              + model
+              + "' differs in: "
+              + String.join(", ", differences),
+          "use it with the model it was trained on");
+    }
+  }
+
+  private String modelSha256() {
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      return checkpoint.sha256();
+    }
+  }
+
+  private static Optional<String> difference(String what, String trained, String found) {
+    return trained.equals(found)
+        ? Optional.empty()
+        : Optional.of(what + " (sha-256 " + shortened(trained) + ", found " + shortened(found) + ")");
+  }
+
+  private static String shortened(String sha256) {
+    return sha256.isEmpty() ? "none" : sha256.substring(0, Math.min(12, sha256.length())) + "…";
+  }
+
+  private void requireProbes(Path directory, Adapter adapter, TrainingRecord record) {
+    for (int i = 0; i < record.probes().size(); i++) {
+      TrainingRecord.Probe probe = record.probes().get(i);
+      float[] found = logits.apply(probe.tokens(), adapter);
+      Optional<String> fault = fault(probe, found, record.tolerance());
+      if (fault.isPresent()) {
+        throw LatheException.user(
+            "adapter '"
+                + directory
+                + "' does not answer as it was trained to: at probe prompt "
+                + (i + 1)
+                + " "
+                + fault.get(),
+            "try --weights f32; if that does not help, train it anew with this version");
+      }
+    }
+  }
+
+  /// What is wrong with the logits found, if anything is.
+  static Optional<String> fault(
+      TrainingRecord.Probe probe, float[] found, TrainingRecord.Tolerance tolerance) {
+    List<TrainingRecord.Logit> wanted = probe.likeliest();
+    for (TrainingRecord.Logit logit : wanted) {
+      if (logit.id() < 0 || logit.id() >= found.length) {
+        return Optional.of("token " + logit.id() + " is not in the model's vocabulary");
+      }
+      double apart = Math.abs(found[logit.id()] - logit.value());
+      if (!(apart <= tolerance.absolute())) {
+        return Optional.of(
+            String.format(
+                Locale.ROOT,
+                "the logit of token %d is %.4f, the trainer gave %.4f, and at most %s apart is allowed",
+                logit.id(),
+                found[logit.id()],
+                logit.value(),
+                tolerance.absolute()));
+      }
+    }
+    int likeliest = likeliest(found);
+    boolean clear =
+        wanted.size() > 1
+            && wanted.get(0).value() - wanted.get(1).value() > tolerance.likeliestMargin();
+    if (clear && likeliest != wanted.getFirst().id()) {
+      return Optional.of(
+          "the likeliest token is "
+              + likeliest
+              + ", the trainer's was "
+              + wanted.getFirst().id());
+    }
+    return Optional.empty();
+  }
+
+  private static int likeliest(float[] logits) {
+    int best = 0;
+    for (int id = 1; id < logits.length; id++) {
+      best = logits[id] > logits[best] ? id : best;
+    }
+    return best;
   }
 }
