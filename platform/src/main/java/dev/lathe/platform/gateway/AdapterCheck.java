@@ -85,7 +85,8 @@ final class AdapterCheck {
   private static Optional<String> difference(String what, String trained, String found) {
     return trained.equals(found)
         ? Optional.empty()
-        : Optional.of(what + " (sha-256 " + shortened(trained) + ", found " + shortened(found) + ")");
+        : Optional.of(
+            what + " (sha-256 " + shortened(trained) + ", found " + shortened(found) + ")");
   }
 
   private static String shortened(String sha256) {
@@ -136,10 +137,7 @@ final class AdapterCheck {
             && wanted.get(0).value() - wanted.get(1).value() > tolerance.likeliestMargin();
     if (clear && likeliest != wanted.getFirst().id()) {
       return Optional.of(
-          "the likeliest token is "
-              + likeliest
-              + ", the trainer's was "
-              + wanted.getFirst().id());
+          "the likeliest token is " + likeliest + ", the trainer's was " + wanted.getFirst().id());
     }
     return Optional.empty();
   }

@@ -123,6 +123,7 @@ record TrainingRecord(
 
   private static LatheException damaged(Path file, String how) {
     return LatheException.user(
-        "'" + file + "' is damaged: " + how, "take the adapter's directory whole, or train it anew");
+        "'" + file + "' is damaged: " + how,
+        "take the adapter's directory whole, or train it anew");
   }
 }
