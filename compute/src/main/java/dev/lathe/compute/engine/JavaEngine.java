@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -129,6 +130,8 @@ public final class JavaEngine implements Engine {
   @Override
   public TokenStream submit(Request request) {
     check(request.prompt(), 1);
+    checkIds("stop token", request.stopTokens());
+    checkIds("logit_bias token", request.sampling().logitBias().keySet());
     if (request.adapter() != null) {
       PackedAdapter.check(config, request.adapter());
     }
@@ -187,11 +190,21 @@ public final class JavaEngine implements Engine {
           "shorten the prompt or raise kv_tokens");
     }
     for (int token : tokens) {
-      if (token < 0 || token >= config.vocabulary()) {
-        throw LatheException.user(
-            "token %d is outside the vocabulary of %d".formatted(token, config.vocabulary()),
-            "use the model's own tokenizer");
-      }
+      checkId("token", token);
+    }
+  }
+
+  private void checkIds(String what, Set<Integer> ids) {
+    for (int id : ids) {
+      checkId(what, id);
+    }
+  }
+
+  private void checkId(String what, int id) {
+    if (id < 0 || id >= config.vocabulary()) {
+      throw LatheException.user(
+          "%s %d is outside the vocabulary of %d".formatted(what, id, config.vocabulary()),
+          "use the model's own tokenizer");
     }
   }
 
@@ -244,7 +257,7 @@ public final class JavaEngine implements Engine {
       int context = Math.min(config.maxPositions(), scheduler.capacity());
       int limit = (int) Math.min((long) request.prompt().length + request.maxTokens(), context);
       Sequence sequence = new Sequence(request.prompt(), limit, lease == null ? 0 : lease.group());
-      Sampler sampler = new Sampler(request.sampling(), kernel, config.vocabulary());
+      Sampler sampler = new Sampler(request, kernel, config.vocabulary());
       scheduler.add(sequence);
       live.add(new Live(sequence, request, sampler, lease, stream));
     } catch (RuntimeException | Error e) {

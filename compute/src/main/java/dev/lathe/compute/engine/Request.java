@@ -9,13 +9,16 @@ import org.jspecify.annotations.Nullable;
 /// @param prompt token ids, at least one; owned by the request
 /// @param adapter applied to prompt and output, or none
 /// @param maxTokens most tokens to generate, at least 1
-/// @param stopTokens tokens that end the generation; they are not part of the output
+/// @param stopTokens tokens that end the generation; they are not part of the output. None: the
+///   generation goes on to its most tokens
+/// @param minTokens tokens before which no stop token is chosen, `[0, maxTokens]`
 public record Request(
     int[] prompt,
     @Nullable Adapter adapter,
     Sampling sampling,
     int maxTokens,
-    Set<Integer> stopTokens) {
+    Set<Integer> stopTokens,
+    int minTokens) {
   public Request {
     stopTokens = Set.copyOf(stopTokens);
     if (prompt.length == 0) {
@@ -24,5 +27,19 @@ public record Request(
     if (maxTokens < 1) {
       throw new IllegalArgumentException("max tokens " + maxTokens + " is less than 1");
     }
+    if (minTokens < 0 || minTokens > maxTokens) {
+      throw new IllegalArgumentException(
+          "min tokens " + minTokens + " is outside [0, " + maxTokens + "]");
+    }
+  }
+
+  /// One that may stop at once.
+  public Request(
+      int[] prompt,
+      @Nullable Adapter adapter,
+      Sampling sampling,
+      int maxTokens,
+      Set<Integer> stopTokens) {
+    this(prompt, adapter, sampling, maxTokens, stopTokens, 0);
   }
 }

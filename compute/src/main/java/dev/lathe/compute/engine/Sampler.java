@@ -3,23 +3,29 @@ package dev.lathe.compute.engine;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.Kernel;
 import java.util.BitSet;
+import java.util.Set;
 import java.util.SplittableRandom;
 
-/// Chooses the next token of one stream. Order as in transformers: repetition penalty, temperature,
+/// Chooses the next token of one stream. Order as in transformers: bias, penalties, temperature,
 /// top-k, top-p, min-p. Its random numbers depend on the seed alone.
 final class Sampler {
   /// How far below the largest logit the first look for candidates goes; doubled until it suffices.
   private static final float FIRST_DEPTH = 8;
 
   private final Sampling sampling;
+  private final Set<Integer> stopTokens;
+  private final int minTokens;
   private final Kernel kernel;
   private final int vocabulary;
   private final SplittableRandom random;
   private final BitSet seen = new BitSet();
+  private final BitSet written = new BitSet();
   private int known;
 
-  Sampler(Sampling sampling, Kernel kernel, int vocabulary) {
-    this.sampling = sampling;
+  Sampler(Request request, Kernel kernel, int vocabulary) {
+    this.sampling = request.sampling();
+    this.stopTokens = request.stopTokens();
+    this.minTokens = request.minTokens();
     this.kernel = kernel;
     this.vocabulary = vocabulary;
     this.random = new SplittableRandom(sampling.seed());
@@ -29,7 +35,8 @@ final class Sampler {
   ///
   /// @param logits the row's logits from `at` on; changed
   int next(Sequence sequence, float[] logits, int at, Candidates candidates) {
-    penalize(sequence, logits, at);
+    shift(sequence, logits, at);
+    repeat(sequence, logits, at);
     int likeliest = kernel.argmax(logits, at, vocabulary);
     float max = likeliest < 0 ? Float.NaN : logits[at + likeliest];
     if (!Float.isFinite(max)) {
@@ -44,7 +51,29 @@ final class Sampler {
     return draw(logits, at, max, candidates);
   }
 
-  private void penalize(Sequence sequence, float[] logits, int at) {
+  /// What is added to logits: bias, frequency and presence penalties; minus infinity to a stop
+  /// token that would come too early.
+  private void shift(Sequence sequence, float[] logits, int at) {
+    if (sequence.outputLength() < minTokens) {
+      for (int id : stopTokens) {
+        logits[at + id] = Float.NEGATIVE_INFINITY;
+      }
+    }
+    sampling.logitBias().forEach((id, bias) -> logits[at + id] += bias);
+    if (sampling.frequencyPenalty() != 0 || sampling.presencePenalty() != 0) {
+      written.clear();
+      for (int i = sequence.promptLength(); i < sequence.length(); i++) {
+        int id = sequence.token(i);
+        logits[at + id] -= (float) sampling.frequencyPenalty();
+        if (!written.get(id)) {
+          written.set(id);
+          logits[at + id] -= (float) sampling.presencePenalty();
+        }
+      }
+    }
+  }
+
+  private void repeat(Sequence sequence, float[] logits, int at) {
     if (sampling.repetitionPenalty() == 1) {
       return;
     }

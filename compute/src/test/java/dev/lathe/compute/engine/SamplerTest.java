@@ -7,15 +7,22 @@ import static org.assertj.core.api.Assertions.within;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.Kernel;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class SamplerTest {
   private static final int DRAWS = 10_000;
 
+  private static Sampler sampler(Sampling sampling, int vocabulary) {
+    Request request = new Request(new int[] {0}, null, sampling, 9, Set.of());
+    return new Sampler(request, Kernel.best(), vocabulary);
+  }
+
   private static double[] frequencies(Sampling sampling, float[] logits) {
-    Sampler sampler = new Sampler(sampling, Kernel.best(), logits.length);
+    Sampler sampler = sampler(sampling, logits.length);
     Candidates candidates = new Candidates(logits.length);
     Sequence sequence = new Sequence(new int[] {0}, 10, 0);
     double[] counts = new double[logits.length];
@@ -96,7 +103,7 @@ class SamplerTest {
 
   @Test
   void repetitionPenaltyWeakensTokensOfPromptAndOutput() {
-    Sampler sampler = new Sampler(new Sampling(0, 0, 1, 0, 2, 0), Kernel.best(), 3);
+    Sampler sampler = sampler(new Sampling(0, 0, 1, 0, 2, 0), 3);
     Sequence sequence = new Sequence(new int[] {0}, 10, 0);
     Candidates candidates = new Candidates(3);
 
@@ -109,8 +116,62 @@ class SamplerTest {
   }
 
   @Test
+  void frequencyCountsAndPresenceDoesNot() {
+    Sequence sequence = new Sequence(new int[] {2}, 10, 0);
+    sequence.append(0);
+    sequence.append(0);
+    sequence.append(1);
+    float[] logits = {5, 4, 3.4f};
+
+    int frequency =
+        sampler(new Sampling(0, 0, 1, 0, 1, 0.9, 0, Map.of(), 0), 3)
+            .next(sequence, logits.clone(), 0, new Candidates(3));
+    int presence =
+        sampler(new Sampling(0, 0, 1, 0, 1, 0, 0.9, Map.of(), 0), 3)
+            .next(sequence, logits.clone(), 0, new Candidates(3));
+
+    assertThat(frequency).as("5 - 1.8, 4 - 0.9, 3.4 of the prompt").isEqualTo(2);
+    assertThat(presence).as("5 - 0.9, 4 - 0.9, 3.4").isEqualTo(0);
+  }
+
+  @Test
+  void biasIsAddedToTheNamedTokens() {
+    Sampling biased = new Sampling(0, 0, 1, 0, 1, 0, 0, Map.of(0, -3f, 2, 1.5f), 0);
+
+    int token =
+        sampler(biased, 3)
+            .next(new Sequence(new int[] {0}, 10, 0), new float[] {4, 2, 1}, 0, new Candidates(3));
+
+    assertThat(token).isEqualTo(2);
+  }
+
+  @Test
+  void noStopTokenComesBeforeTheLeastTokens() {
+    Request request = new Request(new int[] {0}, null, Sampling.GREEDY, 9, Set.of(1), 1);
+    Sampler sampler = new Sampler(request, Kernel.best(), 3);
+    Sequence sequence = new Sequence(new int[] {0}, 10, 0);
+
+    int first = sampler.next(sequence, new float[] {0, 9, 1}, 0, new Candidates(3));
+    sequence.append(first);
+    int second = sampler.next(sequence, new float[] {0, 9, 1}, 0, new Candidates(3));
+
+    assertThat(first).isEqualTo(2);
+    assertThat(second).isEqualTo(1);
+  }
+
+  @Test
+  void valuesOutsideTheirRangesAreRefusedByName() {
+    assertThatThrownBy(() -> new Sampling(0, 0, 1, 0, 1, 2.5, 0, Map.of(), 0))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("frequency_penalty 2.5 is outside [-2, 2]");
+    assertThatThrownBy(() -> new Sampling(0, 0, 1, 0, 1, 0, 0, Map.of(7, 101f), 0))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("logit_bias 101.0");
+  }
+
+  @Test
   void logitsThatAreNotFiniteAreAnError() {
-    Sampler sampler = new Sampler(Sampling.GREEDY, Kernel.best(), 40);
+    Sampler sampler = sampler(Sampling.GREEDY, 40);
     float[] logits = new float[40];
     logits[7] = Float.NaN;
 

@@ -1,0 +1,134 @@
+package dev.lathe.bench;
+
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.adapter.Adapter.Factor;
+import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.JavaEngine;
+import dev.lathe.compute.engine.Request;
+import dev.lathe.compute.engine.Sampling;
+import dev.lathe.compute.engine.TokenEvent;
+import dev.lathe.compute.engine.TokenStream;
+import dev.lathe.compute.kernel.Storage;
+import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.ModelConfig;
+import dev.lathe.compute.model.ModelConfig.Projection;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+
+/// How fast the Java engine loads, reads prompts and generates: whole steps, sampling included.
+/// Arguments: model path, weight storage, most rounds (5). Figures are the best of the rounds.
+public final class EngineBench {
+  private static final int PROMPT = 512;
+  private static final int OUTPUT = 64;
+
+  private final PrintStream out;
+  private final JavaEngine engine;
+  private final int rounds;
+
+  private EngineBench(PrintStream out, JavaEngine engine, int rounds) {
+    this.out = out;
+    this.engine = engine;
+    this.rounds = rounds;
+  }
+
+  public static void main(String[] args) throws InterruptedException {
+    if (args.length < 2) {
+      System.err.println("usage: EngineBench MODEL STORAGE [ROUNDS]");
+      System.exit(2);
+    }
+    int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 5;
+    long start = System.nanoTime();
+    try (Checkpoint checkpoint = Checkpoint.open(Path.of(args[0]))) {
+      long opened = System.nanoTime();
+      EngineSettings settings =
+          EngineSettings.of(Storage.valueOf(args[1])).withMaxStreams(64).withKvTokens(8192);
+      try (JavaEngine engine = JavaEngine.open(checkpoint, settings)) {
+        long loaded = System.nanoTime();
+        System.out.printf(
+            "%s: opened in %.2f s, packed in %.2f s%n",
+            engine.description(), (opened - start) * 1e-9, (loaded - opened) * 1e-9);
+        new EngineBench(System.out, engine, rounds).run();
+      }
+    }
+  }
+
+  private void run() throws InterruptedException {
+    long start = System.nanoTime();
+    generate(1, 8, 1, List.of());
+    out.printf("first 8 tokens, cold: %.2f s%n", (System.nanoTime() - start) * 1e-9);
+    for (int streams : new int[] {1, 4, 16, 32}) {
+      out.printf("%d streams: %.0f tokens/s%n", streams, best(streams, List.of()));
+    }
+    double base = best(16, List.of());
+    List<Adapter> adapters = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      adapters.add(adapter(engine.config(), i));
+    }
+    double adapted = best(16, adapters);
+    out.printf(
+        "16 streams, 16 adapters of rank 8: %.0f tokens/s, %.0f %% of the base%n",
+        adapted, 100 * adapted / base);
+    double seconds = Double.MAX_VALUE;
+    for (int round = 0; round < rounds; round++) {
+      seconds = Math.min(seconds, generate(1, 1, PROMPT, List.of()));
+    }
+    out.printf("prompt of %d: %.0f tokens/s%n", PROMPT, PROMPT / seconds);
+  }
+
+  private double best(int streams, List<Adapter> adapters) throws InterruptedException {
+    double best = 0;
+    for (int round = 0; round < rounds; round++) {
+      best = Math.max(best, streams * OUTPUT / generate(streams, OUTPUT, 4, adapters));
+    }
+    return best;
+  }
+
+  /// Seconds from submitting to the last token.
+  private double generate(int streams, int tokens, int prompt, List<Adapter> adapters)
+      throws InterruptedException {
+    long start = System.nanoTime();
+    List<TokenStream> open = new ArrayList<>();
+    for (int i = 0; i < streams; i++) {
+      Adapter adapter = adapters.isEmpty() ? null : adapters.get(i % adapters.size());
+      int[] ids = new Random(i).ints(prompt, 0, engine.config().vocabulary()).toArray();
+      open.add(engine.submit(new Request(ids, adapter, Sampling.GREEDY, tokens, Set.of())));
+    }
+    for (TokenStream stream : open) {
+      try (stream) {
+        TokenEvent event = stream.next();
+        while (event instanceof TokenEvent.Token) {
+          event = stream.next();
+        }
+        if (event instanceof TokenEvent.Failed failed) {
+          throw failed.error();
+        }
+      }
+    }
+    return (System.nanoTime() - start) * 1e-9;
+  }
+
+  private static Adapter adapter(ModelConfig config, int seed) {
+    Random random = new Random(seed);
+    List<Factor> factors = new ArrayList<>();
+    for (int layer = 0; layer < config.layers(); layer++) {
+      for (Projection projection : Projection.values()) {
+        float[] a = values(random, 8 * config.in(projection));
+        float[] b = values(random, 8 * config.out(projection));
+        factors.add(new Factor(layer, projection, 8, 1, a, b));
+      }
+    }
+    return new Adapter("bench-" + seed, factors);
+  }
+
+  private static float[] values(Random random, int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (random.nextFloat() - 0.5f) * 0.01f;
+    }
+    return values;
+  }
+}
