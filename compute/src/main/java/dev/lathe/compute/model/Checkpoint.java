@@ -110,7 +110,7 @@ public final class Checkpoint implements AutoCloseable {
     return weights.tensor(config.tiedEmbeddings() ? WeightNames.EMBEDDING : WeightNames.HEAD);
   }
 
-  /// The directory or file that was opened.
+  /// The Hugging Face directory or the GGUF file.
   public Path path() {
     return path;
   }
@@ -120,8 +120,10 @@ public final class Checkpoint implements AutoCloseable {
     return Optional.ofNullable(gguf);
   }
 
-  /// Identity of what is computed, 64 hexadecimal digits: see [CheckpointHash]. Computed when first
-  /// asked for.
+  /// Identity of what is computed, 64 hexadecimal digits: of a GGUF file its own SHA-256; of a
+  /// directory the SHA-256 of the lines that `sha256sum` prints for `config.json` and the
+  /// `.safetensors` files in order of name. Taken from the model store's manifest where that is
+  /// younger than the files, else computed when first asked for.
   public synchronized String sha256() {
     if (sha256 == null) {
       sha256 = CheckpointHash.of(path);

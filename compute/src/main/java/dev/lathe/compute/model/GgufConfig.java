@@ -39,7 +39,7 @@ final class GgufConfig {
 
   private ModelConfig config() {
     int width = size("embedding_length", 0);
-    int layers = size("block_count", 0);
+    int layers = size("block_count", 0, HuggingFaceConfig.MAX_LAYERS);
     int heads = size("attention.head_count", 0);
     int kvHeads = size("attention.head_count_kv", heads);
     int headWidth = size("attention.key_length", width / heads);
@@ -93,8 +93,12 @@ final class GgufConfig {
   }
 
   private int size(String name, int absent) {
+    return size(name, absent, HuggingFaceConfig.MAX_SIZE);
+  }
+
+  private int size(String name, int absent, int most) {
     long value = gguf.integer(key(name)).orElse(absent);
-    if (value < 1 || value > Integer.MAX_VALUE) {
+    if (value < 1 || value > most) {
       problems.add(gguf.has(key(name)) ? key(name) + " " + value : "no " + key(name));
       return 1;
     }

@@ -18,6 +18,10 @@ import java.util.TreeSet;
 /// those models compute by and Lathe does not is refused, all at once. Keys that transformers' code
 /// for the family never reads have no meaning here either.
 final class HuggingFaceConfig {
+  /// Largest layer count and largest other size that is believed.
+  static final int MAX_LAYERS = 4096;
+
+  static final int MAX_SIZE = 1 << 24;
   private static final long MAX_BYTES = 16 << 20;
   private static final Map<String, Family> FAMILIES =
       Map.of("llama", Family.LLAMA, "qwen2", Family.QWEN2);
@@ -63,7 +67,7 @@ final class HuggingFaceConfig {
 
   private ModelConfig config(Path directory) {
     int width = size("hidden_size", 0);
-    int layers = size("num_hidden_layers", 0);
+    int layers = size("num_hidden_layers", 0, MAX_LAYERS);
     int heads = size("num_attention_heads", 0);
     int kvHeads = size("num_key_value_heads", heads);
     int headWidth = size("head_dim", heads < 1 ? 1 : width / heads);
@@ -267,11 +271,18 @@ final class HuggingFaceConfig {
 
   /// A size of at least 1; 0 as `absent` means that the key must be there.
   private int size(String key, int absent) {
+    return size(key, absent, MAX_SIZE);
+  }
+
+  private int size(String key, int absent, int most) {
     JsonNode value = json.path(key);
     if ((value.isMissingNode() || value.isNull()) && absent != 0) {
       return absent;
     }
-    if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() < 1) {
+    if (!value.isIntegralNumber()
+        || !value.canConvertToInt()
+        || value.asInt() < 1
+        || value.asInt() > most) {
       problems.add(value.isMissingNode() ? "no " + key : key + " " + value);
       return 1;
     }
