@@ -1,0 +1,75 @@
+package dev.lathe.training.fused;
+
+import dev.lathe.compute.model.ModelConfig;
+import org.bytedeco.pytorch.Tensor;
+
+/// Queries, keys and values (or their gradients) of a batch, head-major, row of the batch by row, bf16:
+/// queries `[K, G, length, D]`, keys and values `[K, padded, D]` with zeros after `length`.
+final class Heads implements AutoCloseable {
+  private final ModelConfig config;
+  private final Matrix queries;
+  private final Matrix keys;
+  private final Matrix values;
+
+  Heads(ModelConfig config, int tokens, int paddedTokens) {
+    this.config = config;
+    this.queries = Matrix.bf16((long) tokens * config.heads(), config.headWidth());
+    this.keys = Matrix.bf16((long) paddedTokens * config.kvHeads(), config.headWidth());
+    this.values = Matrix.bf16((long) paddedTokens * config.kvHeads(), config.headWidth());
+  }
+
+  long q(Sequences rows, int row, int head, int position) {
+    long place = (long) rows.start(row) * config.heads();
+    return queries.at(place + (long) head * rows.length(row) + position);
+  }
+
+  long k(Sequences rows, int row, int head, int position) {
+    return keys.at(kvPlace(rows, row, head) + position);
+  }
+
+  long v(Sequences rows, int row, int head, int position) {
+    return values.at(kvPlace(rows, row, head) + position);
+  }
+
+  private long kvPlace(Sequences rows, int row, int head) {
+    return (long) rows.paddedStart(row) * config.kvHeads() + (long) head * rows.padded(row);
+  }
+
+  void zeroPadding(Sequences rows, int row, int head) {
+    int length = rows.length(row);
+    long bytes = (rows.padded(row) - length) * keys.stride();
+    if (bytes > 0) {
+      Lanes.zero(k(rows, row, head, length), bytes);
+      Lanes.zero(v(rows, row, head, length), bytes);
+    }
+  }
+
+  /// `[K, G * length, D]`
+  Tensor queries(Sequences rows, int row) {
+    long first = (long) rows.start(row) * config.heads() * config.headWidth();
+    long group = (long) config.heads() / config.kvHeads() * rows.length(row);
+    return queries.view(first, config.kvHeads(), group, config.headWidth());
+  }
+
+  /// `[K, padded, D]`
+  Tensor keys(Sequences rows, int row) {
+    return kv(keys, rows, row);
+  }
+
+  /// `[K, padded, D]`
+  Tensor values(Sequences rows, int row) {
+    return kv(values, rows, row);
+  }
+
+  private Tensor kv(Matrix matrix, Sequences rows, int row) {
+    long first = (long) rows.paddedStart(row) * config.kvHeads() * config.headWidth();
+    return matrix.view(first, config.kvHeads(), rows.padded(row), config.headWidth());
+  }
+
+  @Override
+  public void close() {
+    queries.close();
+    keys.close();
+    values.close();
+  }
+}

@@ -1,0 +1,82 @@
+package dev.lathe.training.fused;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/// Causal softmax over the scores of one row of the batch and its gradient, in place, bf16.
+///
+/// Scores of a sequence of `length` tokens: `[K, G, length, padded]`, a query's scores contiguous; the
+/// query at position `p` sees the keys `[0, p]`. `padded` is a multiple of the lanes.
+final class SoftmaxPass {
+  private SoftmaxPass() {}
+
+  /// Turns scores into probabilities; what a query does not see becomes 0.
+  ///
+  /// @param queries range of query rows, `[0, H * length)`
+  static void forward(
+      long scores, int length, int padded, float scale, int from, int to) {
+    float[] scratch = new float[padded];
+    for (int query = from; query < to; query++) {
+      forward(scores + 2L * query * padded, query % length + 1, padded, scale, scratch);
+    }
+  }
+
+  private static void forward(long row, int seen, int padded, float scale, float[] scratch) {
+    FloatVector largest = Lanes.splat(Float.NEGATIVE_INFINITY);
+    int full = Lanes.F.loopBound(seen);
+    for (int i = 0; i < full; i += Lanes.COUNT) {
+      largest = largest.max(Lanes.bf16(row + 2L * i));
+    }
+    if (full < seen) {
+      FloatVector last = Lanes.bf16(row + 2L * full);
+      largest = largest.lanewise(VectorOperators.MAX, last, Lanes.below(full, seen));
+    }
+    float shift = -largest.reduceLanes(VectorOperators.MAX) * scale;
+    FloatVector sum = FloatVector.zero(Lanes.F);
+    for (int i = 0; i < full; i += Lanes.COUNT) {
+      FloatVector e = Lanes.exp(Lanes.bf16(row + 2L * i).fma(Lanes.splat(scale), Lanes.splat(shift)));
+      e.intoArray(scratch, i);
+      sum = sum.add(e);
+    }
+    int written = full;
+    if (full < seen) {
+      VectorMask<Float> mask = Lanes.below(full, seen);
+      FloatVector e =
+          Lanes.exp(Lanes.bf16(row + 2L * full).fma(Lanes.splat(scale), Lanes.splat(shift)));
+      FloatVector kept = FloatVector.zero(Lanes.F).blend(e, mask);
+      kept.intoArray(scratch, full);
+      sum = sum.add(kept);
+      written += Lanes.COUNT;
+    }
+    float inverse = 1 / sum.reduceLanes(VectorOperators.ADD);
+    for (int i = 0; i < written; i += Lanes.COUNT) {
+      Lanes.bf16(row + 2L * i, FloatVector.fromArray(Lanes.F, scratch, i).mul(inverse));
+    }
+    for (int i = written; i < padded; i += Lanes.COUNT) {
+      Lanes.zeroBf16(row + 2L * i);
+    }
+  }
+
+  /// Turns the gradient in the probabilities into the gradient in the scores:
+  /// `scale * p * (dp - sum(p * dp))`.
+  ///
+  /// @param probabilities as [#forward] left them
+  /// @param gradient same shape, replaced
+  static void backward(
+      long probabilities, long gradient, int padded, float scale, int from, int to) {
+    for (int query = from; query < to; query++) {
+      long p = probabilities + 2L * query * padded;
+      long d = gradient + 2L * query * padded;
+      FloatVector dots = FloatVector.zero(Lanes.F);
+      for (int i = 0; i < padded; i += Lanes.COUNT) {
+        dots = Lanes.bf16(p + 2L * i).fma(Lanes.bf16(d + 2L * i), dots);
+      }
+      float dot = dots.reduceLanes(VectorOperators.ADD);
+      for (int i = 0; i < padded; i += Lanes.COUNT) {
+        FloatVector centred = Lanes.bf16(d + 2L * i).sub(dot).mul(scale);
+        Lanes.bf16(d + 2L * i, Lanes.bf16(p + 2L * i).mul(centred));
+      }
+    }
+  }
+}
