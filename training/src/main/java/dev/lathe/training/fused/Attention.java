@@ -55,7 +55,7 @@ final class Attention implements AutoCloseable {
 
   private int headsAtOnce(Sequences rows, int row) {
     long fitting = SCORE_BYTES / (2 * headElements(rows, row));
-    return (int) Math.clamp(fitting, 1, config.kvHeads());
+    return Math.clamp(fitting, 1, config.kvHeads());
   }
 
   private int group() {
@@ -68,7 +68,7 @@ final class Attention implements AutoCloseable {
       int step = headsAtOnce(rows, row);
       for (int head = 0; head < config.kvHeads(); head += step) {
         int count = Math.min(step, config.kvHeads() - head);
-        try (Scope scope = Scope.open()) {
+        try (Scope _ = Scope.open()) {
           Tensor probabilities = probabilities(heads, rows, row, head, count);
           Tensor values = heads.values(rows, row).narrow(0, head, count);
           torch.bmm_out(output(rows, row).narrow(0, head, count), probabilities, values);
@@ -88,7 +88,7 @@ final class Attention implements AutoCloseable {
       int step = headsAtOnce(rows, row);
       for (int head = 0; head < config.kvHeads(); head += step) {
         int count = Math.min(step, config.kvHeads() - head);
-        try (Scope scope = Scope.open()) {
+        try (Scope _ = Scope.open()) {
           backward(heads, rows, row, head, count, result);
         }
       }

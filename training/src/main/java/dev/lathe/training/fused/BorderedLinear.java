@@ -10,6 +10,7 @@ import dev.lathe.training.model.DropoutMask;
 import dev.lathe.training.model.Factors;
 import dev.lathe.training.tensor.Scope;
 import java.util.List;
+import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -22,6 +23,8 @@ import org.bytedeco.pytorch.global.torch;
  * [W | B] gives both the base's share of the input's gradient and, in the tail, the gradient in A x.
  */
 final class BorderedLinear implements AutoCloseable {
+  private static final int RANK_STEP = 8;
+
   private final Factors factors;
   private final int layer;
   private final List<Projection> projections;
@@ -42,7 +45,7 @@ final class BorderedLinear implements AutoCloseable {
     this.adapted = projections.stream().filter(factors::has).toList();
     this.in = config.in(projections.getFirst());
     this.out = projections.stream().mapToInt(config::out).sum();
-    this.padded = Math.ceilDiv(factors.spec().rank(), FactorGradient.RANK_STEP) * FactorGradient.RANK_STEP;
+    this.padded = Math.ceilDiv(factors.spec().rank(), RANK_STEP) * RANK_STEP;
     this.tail = padded * adapted.size();
     this.weight = Matrix.bf16(out, in + tail);
     this.a = Matrix.bf16(tail, in + tail);
@@ -112,7 +115,7 @@ final class BorderedLinear implements AutoCloseable {
   /// @param y receives `[T, out]`
   /// @param kept receives the tail of `x`, `[T, tail]`
   void forward(Matrix x, Matrix y, Matrix kept, int tokens, Workspace work, long dropoutSeed) {
-    try (Scope scope = Scope.open()) {
+    try (Scope _ = Scope.open()) {
       if (tail > 0) {
         project(x, tokens, work, dropoutSeed);
         float scaling = (float) factors.spec().scaling();
@@ -125,7 +128,7 @@ final class BorderedLinear implements AutoCloseable {
 
   /// `A x` of every projection into the workspace's low-rank matrix.
   private void project(Matrix x, int tokens, Workspace work, long dropoutSeed) {
-    if (factors.spec().dropout() == 0 || dropoutSeed == Workspace.NO_DROPOUT) {
+    if (dropsNothing(dropoutSeed)) {
       torch.mm_out(work.low(tail).rows(tokens), x.rows(tokens), a.rows(tail).t());
       return;
     }
@@ -140,6 +143,10 @@ final class BorderedLinear implements AutoCloseable {
             .copyFrom(Lanes.segment(low.at(t), 2L * padded));
       }
     }
+  }
+
+  private boolean dropsNothing(long seed) {
+    return factors.spec().dropout() == 0 || seed == Workspace.NO_DROPOUT;
   }
 
   private void drop(
@@ -182,32 +189,29 @@ final class BorderedLinear implements AutoCloseable {
   /// @param dx receives `[T, in + tail]`, the first summand in its first `in` columns
   /// @param more receives the second, same shape
   void backwardInput(Matrix dy, Matrix dx, Matrix more, int tokens, Workspace work, long seed) {
-    try (Scope scope = Scope.open()) {
+    try (Scope _ = Scope.open()) {
       torch.mm_out(dx.rows(tokens), dy.rows(tokens), weight.rows(out));
       if (tail == 0) {
         Lanes.zero(more.at(0), tokens * more.stride());
         return;
       }
       Matrix z = work.low(tail);
-      Matrix exact = work.lowGradient(tail);
       float scaling = (float) factors.spec().scaling();
       work.team()
-          .forRows(tokens, (from, to) -> readTail(dx, z, exact, in, scaling, from, to));
-      if (factors.spec().dropout() == 0 || seed == Workspace.NO_DROPOUT) {
+          .forRows(tokens, (from, to) -> readTail(dx, z, in, scaling, from, to));
+      if (dropsNothing(seed)) {
         torch.mm_out(more.rows(tokens), z.rows(tokens), a.rows(tail));
       } else {
-        inputThroughDropout(exact, more, tokens, work, seed);
+        inputThroughDropout(z, more, tokens, work, seed);
       }
     }
   }
 
   private static void readTail(
-      Matrix dx, Matrix z, Matrix exact, int in, float scaling, int from, int to) {
+      Matrix dx, Matrix z, int in, float scaling, int from, int to) {
     for (int t = from; t < to; t++) {
       for (int c = 0; c < z.columns(); c++) {
-        float value = scaling * Lanes.getBf16(dx.at(t, in + c));
-        Lanes.setBf16(z.at(t, c), value);
-        Lanes.setFp32(exact.at(t, c), value);
+        Lanes.setBf16(z.at(t, c), scaling * Lanes.getBf16(dx.at(t, in + c)));
       }
     }
   }
@@ -215,15 +219,10 @@ final class BorderedLinear implements AutoCloseable {
   private void inputThroughDropout(
       Matrix z, Matrix more, int tokens, Workspace work, long seed) {
     Lanes.zero(more.at(0), tokens * more.stride());
-    Matrix one = work.lowOfOne(padded);
     Matrix through = work.dropped(in + tail);
     for (int j = 0; j < adapted.size(); j++) {
-      for (int t = 0; t < tokens; t++) {
-        for (int r = 0; r < padded; r++) {
-          Lanes.setBf16(one.at(t, r), Lanes.getFp32(z.at(t, j * padded + r)));
-        }
-      }
-      torch.mm_out(through.rows(tokens), one.rows(tokens), a.rows(j * padded, padded));
+      Tensor one = z.rows(tokens).narrow(1, (long) j * padded, padded).contiguous();
+      torch.mm_out(through.rows(tokens), one, a.rows(j * padded, padded));
       drop(through, through, adapted.get(j), tokens, work, seed);
       work.team()
           .forRows(
@@ -241,7 +240,7 @@ final class BorderedLinear implements AutoCloseable {
 
   /// Adds the gradients of the factors; after [#backwardInput] of the same rows.
   ///
-  /// @param x `[T, >= in]`, the input again
+  /// @param x `[T, in + tail]`, the input again; what its tail holds does not matter
   /// @param dy `[T, out]`
   /// @param kept tail of the input as the forward pass left it
   void backwardFactors(
@@ -249,71 +248,49 @@ final class BorderedLinear implements AutoCloseable {
     if (tail == 0) {
       return;
     }
-    Matrix z = work.lowGradient(tail);
-    Matrix low = work.lowValues(tail);
-    widen(kept, low, tokens, work);
+    try (Scope _ = Scope.open()) {
+      Matrix dA = work.bf16Fixed("dA", tail, in + tail);
+      multiplyInputs(x, dA, tokens, work, seed);
+      Matrix dB = work.bf16Fixed("dB", tail, out);
+      torch.mm_out(dB.rows(tail), kept.rows(tokens).t(), dy.rows(tokens));
+      work.team()
+          .forRows(
+              adapted.size() * factors.spec().rank(),
+              1,
+              (from, _) -> add(dA, dB, from, gradient));
+    }
+  }
+
+  /// `Z^T x` of every projection.
+  private void multiplyInputs(Matrix x, Matrix dA, int tokens, Workspace work, long seed) {
+    Tensor z = work.low(tail).rows(tokens);
+    if (dropsNothing(seed)) {
+      torch.mm_out(dA.rows(tail), z.t(), x.rows(tokens));
+      return;
+    }
+    Matrix dropped = work.dropped(in + tail);
     for (int j = 0; j < adapted.size(); j++) {
-      Projection projection = adapted.get(j);
-      Matrix input = x;
-      if (factors.spec().dropout() != 0 && seed != Workspace.NO_DROPOUT) {
-        input = work.dropped(in + tail);
-        drop(x, input, projection, tokens, work, seed);
-      }
-      product(z, j, tokens, input.at(0), input.stride(), in, work);
-      addA(work.product(padded), factors.a(layer, projection), gradient);
-      int width = factors.config().out(projection);
-      product(low, j, tokens, dy.at(0, firstRow(projection)), dy.stride(), width, work);
-      addB(work.product(padded), factors.b(layer, projection), width, gradient);
+      drop(x, dropped, adapted.get(j), tokens, work, seed);
+      Tensor one = z.narrow(1, (long) j * padded, padded).contiguous();
+      torch.mm_out(dA.rows(j * padded, padded), one.t(), dropped.rows(tokens));
     }
   }
 
-  private static void widen(Matrix kept, Matrix low, int tokens, Workspace work) {
-    work.team()
-        .forRows(
-            tokens,
-            (from, to) -> {
-              for (int t = from; t < to; t++) {
-                for (int c = 0; c < kept.columns(); c++) {
-                  Lanes.setFp32(low.at(t, c), Lanes.getBf16(kept.at(t, c)));
-                }
-              }
-            });
-  }
-
-  private void product(
-      Matrix left, int j, int tokens, long right, long stride, int columns, Workspace work) {
-    Matrix result = work.product(padded);
-    int step = 2 * Lanes.COUNT;
-    work.team()
-        .forRows(
-            Math.ceilDiv(columns, step),
-            (from, to) ->
-                FactorGradient.product(
-                    left,
-                    j * padded,
-                    padded,
-                    tokens,
-                    right,
-                    stride,
-                    result,
-                    from * step,
-                    Math.min(columns, to * step)));
-  }
-
-  private void addA(Matrix product, int offset, float[] gradient) {
-    for (int r = 0; r < factors.spec().rank(); r++) {
-      for (int i = 0; i < in; i++) {
-        gradient[offset + r * in + i] += Lanes.getFp32(product.at(r, i));
-      }
-    }
-  }
-
-  private void addB(Matrix product, int offset, int width, float[] gradient) {
+  /// Adds one row of both products to the gradient: rank `index % rank` of a projection.
+  private void add(Matrix dA, Matrix dB, int index, float[] gradient) {
     int rank = factors.spec().rank();
-    for (int o = 0; o < width; o++) {
-      for (int r = 0; r < rank; r++) {
-        gradient[offset + o * rank + r] += Lanes.getFp32(product.at(r, o));
-      }
+    Projection projection = adapted.get(index / rank);
+    int r = index % rank;
+    int row = index / rank * padded + r;
+    int toA = factors.a(layer, projection) + r * in;
+    for (int i = 0; i < in; i += Lanes.COUNT) {
+      FloatVector sum = FloatVector.fromArray(Lanes.F, gradient, toA + i);
+      sum.add(Lanes.bf16(dA.at(row, i))).intoArray(gradient, toA + i);
+    }
+    int toB = factors.b(layer, projection) + r;
+    int first = firstRow(projection);
+    for (int o = 0; o < factors.config().out(projection); o++) {
+      gradient[toB + o * rank] += Lanes.getBf16(dB.at(row, first + o));
     }
   }
 
@@ -321,10 +298,5 @@ final class BorderedLinear implements AutoCloseable {
   public void close() {
     weight.close();
     a.close();
-  }
-
-  /// The weights as a tensor, for tests.
-  Tensor weight() {
-    return weight.rows(out);
   }
 }

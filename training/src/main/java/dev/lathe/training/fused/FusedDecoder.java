@@ -55,7 +55,7 @@ public final class FusedDecoder implements Gradients {
       throw new IllegalArgumentException("widths are no multiples of " + Lanes.COUNT);
     }
     this.team = new OpenMp(threads);
-    this.work = new Workspace(team, widest(config));
+    this.work = new Workspace(team);
     this.rope = new RopePass(config);
     this.attention = new Attention(config, team);
     this.embedding = matrix(weights.tensor(WeightNames.EMBEDDING));
@@ -74,11 +74,6 @@ public final class FusedDecoder implements Gradients {
     return config.width() % Lanes.COUNT == 0
         && config.headWidth() % (2 * Lanes.COUNT) == 0
         && config.feedForward() % Lanes.COUNT == 0;
-  }
-
-  private static int widest(ModelConfig config) {
-    int attention = config.heads() * config.headWidth();
-    return Math.max(Math.max(config.width(), config.feedForward()), attention);
   }
 
   static Matrix matrix(WeightTensor stored) {

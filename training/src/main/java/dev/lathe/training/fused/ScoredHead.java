@@ -34,7 +34,7 @@ final class ScoredHead implements AutoCloseable {
     this.norm = new NormPass(config.width(), config.normEpsilon(), normWeight.at(0));
     this.ownsHead = !config.tiedEmbeddings();
     this.head = ownsHead ? FusedDecoder.matrix(weights.tensor(WeightNames.HEAD)) : embedding;
-    this.chunk = (int) Math.clamp(LOGIT_BYTES / (2L * config.vocabulary()), 16, MOST_ROWS);
+    this.chunk = Math.clamp(LOGIT_BYTES / (2L * config.vocabulary()), 16, MOST_ROWS);
     this.normed = Matrix.bf16(chunk, config.width());
     this.logits = Matrix.bf16(chunk, config.vocabulary());
     this.gradient = Matrix.bf16(chunk, config.width());

@@ -11,14 +11,11 @@ final class Workspace implements AutoCloseable {
   private record Key(String use, int columns) {}
 
   private final OpenMp team;
-  private final int widest;
   private final Map<Key, Matrix> matrices = new HashMap<>();
   private int tokens;
 
-  /// @param widest most columns of a factor gradient
-  Workspace(OpenMp team, int widest) {
+  Workspace(OpenMp team) {
     this.team = team;
-    this.widest = widest;
   }
 
   /// Makes room for batches of so many tokens; what was in the matrices is lost.
@@ -43,16 +40,6 @@ final class Workspace implements AutoCloseable {
     return bf16("lowOfOne", columns);
   }
 
-  /// `[T, columns]` fp32, gradients in `A x`.
-  Matrix lowGradient(int columns) {
-    return fp32("lowGradient", columns, tokens);
-  }
-
-  /// `[T, columns]` fp32, `scaling * A x`.
-  Matrix lowValues(int columns) {
-    return fp32("lowValues", columns, tokens);
-  }
-
   /// `[T, columns]` bf16, an input after dropout.
   Matrix dropped(int columns) {
     return bf16("dropped", columns);
@@ -63,14 +50,9 @@ final class Workspace implements AutoCloseable {
     return matrices.computeIfAbsent(new Key(use, columns), _ -> Matrix.bf16(tokens, columns));
   }
 
-  /// `[ranks, widest]` fp32.
-  Matrix product(int ranks) {
-    return matrices.computeIfAbsent(
-        new Key("product", ranks), _ -> Matrix.fp32(ranks, widest));
-  }
-
-  private Matrix fp32(String use, int columns, int rows) {
-    return matrices.computeIfAbsent(new Key(use, columns), _ -> Matrix.fp32(rows, columns));
+  /// `[rows, columns]` bf16, whatever the batch.
+  Matrix bf16Fixed(String use, int rows, int columns) {
+    return matrices.computeIfAbsent(new Key(use + rows, columns), _ -> Matrix.bf16(rows, columns));
   }
 
   @Override
