@@ -6,8 +6,9 @@ import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// Causal attention of packed rows, each row by itself: product, softmax, product, over the heads that
-/// share keys together. Probabilities are computed again for the gradient instead of being kept.
+/// Causal attention of packed rows, each row by itself: product, softmax, product, over the heads
+/// that share keys together. Probabilities are computed again for the gradient instead of being
+/// kept.
 final class Attention implements AutoCloseable {
   /// Scores of this many bytes are in memory at a time, unless one key head alone needs more.
   private static final long SCORE_BYTES = 16L << 20;
@@ -95,8 +96,7 @@ final class Attention implements AutoCloseable {
     }
   }
 
-  private void backward(
-      Heads heads, Sequences rows, int row, int head, int count, Heads result) {
+  private void backward(Heads heads, Sequences rows, int row, int head, int count, Heads result) {
     Tensor q = heads.queries(rows, row).narrow(0, head, count);
     Tensor k = heads.keys(rows, row).narrow(0, head, count);
     Tensor v = heads.values(rows, row).narrow(0, head, count);
@@ -109,8 +109,7 @@ final class Attention implements AutoCloseable {
     team.forRows(
         queries,
         (from, to) ->
-            SoftmaxPass.backward(
-                scores.at(0), gradients.at(0), rows.padded(row), scale, from, to));
+            SoftmaxPass.backward(scores.at(0), gradients.at(0), rows.padded(row), scale, from, to));
     torch.bmm_out(result.queries(rows, row).narrow(0, head, count), dScores, k);
     torch.bmm_out(result.keys(rows, row).narrow(0, head, count), dScores.transpose(1, 2), q);
   }
@@ -123,8 +122,7 @@ final class Attention implements AutoCloseable {
     int length = rows.length(row);
     team.forRows(
         count * group() * length,
-        (from, to) ->
-            SoftmaxPass.forward(scores.at(0), length, rows.padded(row), scale, from, to));
+        (from, to) -> SoftmaxPass.forward(scores.at(0), length, rows.padded(row), scale, from, to));
     return result;
   }
 

@@ -15,7 +15,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /// Frozen projections of one input with their LoRA factors, as one product.
-///
 /*
  * The weights of the projections are stacked, and the factors B stand beside them as a border of
  * `tail` columns, block by block, `[W | B]`. An input row carries `scaling * A x` in its own tail, so
@@ -36,8 +35,7 @@ final class BorderedLinear implements AutoCloseable {
   private final Matrix weight;
   private final Matrix a;
 
-  BorderedLinear(
-      Factors factors, int layer, List<Projection> projections, WeightSource weights) {
+  BorderedLinear(Factors factors, int layer, List<Projection> projections, WeightSource weights) {
     ModelConfig config = factors.config();
     this.factors = factors;
     this.layer = layer;
@@ -197,8 +195,7 @@ final class BorderedLinear implements AutoCloseable {
       }
       Matrix z = work.low(tail);
       float scaling = (float) factors.spec().scaling();
-      work.team()
-          .forRows(tokens, (from, to) -> readTail(dx, z, in, scaling, from, to));
+      work.team().forRows(tokens, (from, to) -> readTail(dx, z, in, scaling, from, to));
       if (dropsNothing(seed)) {
         torch.mm_out(more.rows(tokens), z.rows(tokens), a.rows(tail));
       } else {
@@ -207,8 +204,7 @@ final class BorderedLinear implements AutoCloseable {
     }
   }
 
-  private static void readTail(
-      Matrix dx, Matrix z, int in, float scaling, int from, int to) {
+  private static void readTail(Matrix dx, Matrix z, int in, float scaling, int from, int to) {
     for (int t = from; t < to; t++) {
       for (int c = 0; c < z.columns(); c++) {
         Lanes.setBf16(z.at(t, c), scaling * Lanes.getBf16(dx.at(t, in + c)));
@@ -216,8 +212,7 @@ final class BorderedLinear implements AutoCloseable {
     }
   }
 
-  private void inputThroughDropout(
-      Matrix z, Matrix more, int tokens, Workspace work, long seed) {
+  private void inputThroughDropout(Matrix z, Matrix more, int tokens, Workspace work, long seed) {
     Lanes.zero(more.at(0), tokens * more.stride());
     Matrix through = work.dropped(in + tail);
     for (int j = 0; j < adapted.size(); j++) {
@@ -255,9 +250,7 @@ final class BorderedLinear implements AutoCloseable {
       torch.mm_out(dB.rows(tail), kept.rows(tokens).t(), dy.rows(tokens));
       work.team()
           .forRows(
-              adapted.size() * factors.spec().rank(),
-              1,
-              (from, _) -> add(dA, dB, from, gradient));
+              adapted.size() * factors.spec().rank(), 1, (from, _) -> add(dA, dB, from, gradient));
     }
   }
 

@@ -15,7 +15,6 @@ import java.util.List;
 import org.bytedeco.pytorch.AutoGradMode;
 
 /// Loss and LoRA gradients in bf16 on the CPU, by a forward and a backward pass written out.
-///
 /*
  * Kept for the backward pass are, per layer and token: both residual sums, the rotated queries, keys
  * and values, the attention's output and the gate and up products; norms, probabilities and the gated
@@ -24,7 +23,6 @@ import org.bytedeco.pytorch.AutoGradMode;
  * cross-entropy, Hsu et al. 2024, arXiv 2410.10989). Frozen weights get no gradient.
  */
 public final class FusedDecoder implements Gradients {
-  private final Factors factors;
   private final ModelConfig config;
   private final OpenMp team;
   private final Workspace work;
@@ -49,7 +47,6 @@ public final class FusedDecoder implements Gradients {
   /// @throws IllegalArgumentException when [#supports] is false
   public FusedDecoder(Factors factors, WeightSource weights, int threads) {
     LibTorch.load(threads);
-    this.factors = factors;
     this.config = factors.config();
     if (!supports(config)) {
       throw new IllegalArgumentException("widths are no multiples of " + Lanes.COUNT);
@@ -161,9 +158,7 @@ public final class FusedDecoder implements Gradients {
     for (int layer = 0; layer < layers.size(); layer++) {
       boolean last = layer == layers.size() - 1;
       Matrix output = last ? hidden : memories.get(layer + 1).input();
-      layers
-          .get(layer)
-          .forward(memories.get(layer), output, rows, attention, rope, work, seed);
+      layers.get(layer).forward(memories.get(layer), output, rows, attention, rope, work, seed);
     }
   }
 

@@ -8,7 +8,8 @@ import dev.lathe.training.model.Factors;
 import java.util.ArrayList;
 import java.util.List;
 
-/// One decoder layer: norm, attention, norm, gated MLP, each with its residual sum, and their gradients.
+/// One decoder layer: norm, attention, norm, gated MLP, each with its residual sum, and their
+/// gradients.
 final class FusedLayer implements AutoCloseable {
   private final ModelConfig config;
   private final BorderedLinear qkv;
@@ -26,8 +27,7 @@ final class FusedLayer implements AutoCloseable {
         new BorderedLinear(
             factors, layer, List.of(Projection.Q, Projection.K, Projection.V), weights);
     out = new BorderedLinear(factors, layer, List.of(Projection.O), weights);
-    gateUp =
-        new BorderedLinear(factors, layer, List.of(Projection.GATE, Projection.UP), weights);
+    gateUp = new BorderedLinear(factors, layer, List.of(Projection.GATE, Projection.UP), weights);
     down = new BorderedLinear(factors, layer, List.of(Projection.DOWN), weights);
     attentionNorm = norm(weights, WeightNames.attentionNorm(layer));
     mlpNorm = norm(weights, WeightNames.mlpNorm(layer));
@@ -138,8 +138,7 @@ final class FusedLayer implements AutoCloseable {
     Matrix gated = work.bf16("gated", down.inputColumns());
     down.backwardInput(dhBf16, dGated, more, tokens, work, seed);
     Matrix gateUps = memory.gateUp();
-    team.forRows(
-        tokens, (from, to) -> GatePass.backward(gateUps, dGated, more, gated, from, to));
+    team.forRows(tokens, (from, to) -> GatePass.backward(gateUps, dGated, more, gated, from, to));
     down.backwardFactors(gated, dhBf16, memory.downTail(), tokens, work, seed, gradients);
 
     Matrix dx2 = work.bf16("dx", gateUp.inputColumns());
@@ -148,15 +147,13 @@ final class FusedLayer implements AutoCloseable {
     gateUp.backwardInput(gateUps, dx2, more2, tokens, work, seed);
     team.forRows(
         tokens,
-        (from, to) ->
-            mlpNorm.backward(memory.middle(), dx2, more2, x2, dh, dhBf16, from, to));
+        (from, to) -> mlpNorm.backward(memory.middle(), dx2, more2, x2, dh, dhBf16, from, to));
     gateUp.backwardFactors(x2, gateUps, memory.gateUpTail(), tokens, work, seed, gradients);
 
     Matrix dAttended = work.bf16("dx", out.inputColumns());
     Matrix more3 = work.bf16("more", out.inputColumns());
     out.backwardInput(dhBf16, dAttended, more3, tokens, work, seed);
-    out.backwardFactors(
-        memory.attended(), dhBf16, memory.outTail(), tokens, work, seed, gradients);
+    out.backwardFactors(memory.attended(), dhBf16, memory.outTail(), tokens, work, seed, gradients);
     attention.backward(memory.heads(), rows, dAttended, more3, headGradients);
 
     Matrix dqkv = work.bf16("qkv", qkv.out());
@@ -167,8 +164,7 @@ final class FusedLayer implements AutoCloseable {
     qkv.backwardInput(dqkv, dx, more4, tokens, work, seed);
     team.forRows(
         tokens,
-        (from, to) ->
-            attentionNorm.backward(memory.input(), dx, more4, x, dh, dhBf16, from, to));
+        (from, to) -> attentionNorm.backward(memory.input(), dx, more4, x, dh, dhBf16, from, to));
     qkv.backwardFactors(x, dqkv, memory.qkvTail(), tokens, work, seed, gradients);
   }
 

@@ -2,8 +2,8 @@ package dev.lathe.training.fused;
 
 import jdk.incubator.vector.FloatVector;
 
-/// SwiGLU, Shazeer 2020, arXiv 2002.05202: `y = silu(gate) * up`, and its gradient. All bf16; the width
-/// `F` is a multiple of the lanes.
+/// SwiGLU, Shazeer 2020, arXiv 2002.05202: `y = silu(gate) * up`, and its gradient. All bf16; the
+/// width `F` is a multiple of the lanes.
 final class GatePass {
   private GatePass() {}
 

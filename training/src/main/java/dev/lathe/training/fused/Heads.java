@@ -3,8 +3,8 @@ package dev.lathe.training.fused;
 import dev.lathe.compute.model.ModelConfig;
 import org.bytedeco.pytorch.Tensor;
 
-/// Queries, keys and values (or their gradients) of a batch, head-major, row of the batch by row, bf16:
-/// queries `[K, G, length, D]`, keys and values `[K, padded, D]` with zeros after `length`.
+/// Queries, keys and values (or their gradients) of a batch, head-major, row of the batch by row,
+/// bf16: queries `[K, G, length, D]`, keys and values `[K, padded, D]` with zeros after `length`.
 final class Heads implements AutoCloseable {
   private final ModelConfig config;
   private final Matrix queries;

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Native memory of `[rows, columns]` elements, row-major without gaps, as an address for the passes
-/// and as tensors for the products. Holds its memory until closed.
+/// Native memory of `[rows, columns]` elements, row-major without gaps, as an address for the
+/// passes and as tensors for the products. Holds its memory until closed.
 final class Matrix implements AutoCloseable {
   private final Tensor memory;
   private final int elementBytes;
@@ -20,8 +20,7 @@ final class Matrix implements AutoCloseable {
     this.columns = columns;
     try (Scope scope = Scope.open()) {
       long elements = Math.max(1, rows * columns);
-      this.memory =
-          scope.keep(torch.empty(new long[] {elements}, new TensorOptions(type), null));
+      this.memory = scope.keep(torch.empty(new long[] {elements}, new TensorOptions(type), null));
       this.address = memory.data_ptr().address();
     }
   }

@@ -3,9 +3,9 @@ package dev.lathe.training.fused;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467: `y = w * h / sqrt(mean(h^2) + epsilon)`, with the
-/// residual sum before it, and its gradient. All rows bf16 unless said otherwise; the width is a
-/// multiple of the lanes.
+/// RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467: `y = w * h / sqrt(mean(h^2) + epsilon)`,
+/// with the residual sum before it, and its gradient. All rows bf16 unless said otherwise; the
+/// width is a multiple of the lanes.
 ///
 /// @param weight address of `[E]` fp32
 record NormPass(int width, float epsilon, long weight) {
@@ -66,8 +66,7 @@ record NormPass(int width, float epsilon, long weight) {
     }
   }
 
-  private void sumInto(
-      long dy, long more, long dh, long h, long y, long dhBf16, float inverse) {
+  private void sumInto(long dy, long more, long dh, long h, long y, long dhBf16, float inverse) {
     FloatVector dots = FloatVector.zero(Lanes.F);
     for (int i = 0; i < width; i += Lanes.COUNT) {
       FloatVector scaled =

@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A second pool would share the cores with OpenMP's workers, which spin for a while after each
 /// product. So the passes between products enter the same team through `GOMP_parallel` of GNU's
-/// OpenMP library, whose workers call back into Java. Where that library is not the one that LibTorch
-/// uses, the common pool does the work.
+/// OpenMP library, whose workers call back into Java. Where that library is not the one that
+/// LibTorch uses, the common pool does the work.
 ///
 /// One caller at a time. Close it after the last use.
 final class OpenMp implements AutoCloseable {

@@ -3,8 +3,9 @@ package dev.lathe.training.fused;
 import dev.lathe.compute.model.ModelConfig;
 import jdk.incubator.vector.FloatVector;
 
-/// Rotary embedding (Su et al. 2021, arXiv 2104.09864, halves layout) between the token-major output of
-/// the q, k, v product and the head-major rows that attention multiplies, with the biases, both ways.
+/// Rotary embedding (Su et al. 2021, arXiv 2104.09864, halves layout) between the token-major
+/// output of the q, k, v product and the head-major rows that attention multiplies, with the
+/// biases, both ways.
 final class RopePass implements AutoCloseable {
   private final ModelConfig config;
   private final int half;
@@ -61,8 +62,7 @@ final class RopePass implements AutoCloseable {
             bias == 0 ? 0 : bias + 4L * k,
             heads.k(rows, row, head, position),
             position);
-        copy(
-            qkv.at(token, v), bias == 0 ? 0 : bias + 4L * v, heads.v(rows, row, head, position));
+        copy(qkv.at(token, v), bias == 0 ? 0 : bias + 4L * v, heads.v(rows, row, head, position));
         if (position == length - 1) {
           heads.zeroPadding(rows, row, head);
         }

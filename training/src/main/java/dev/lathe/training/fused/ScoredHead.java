@@ -57,8 +57,7 @@ final class ScoredHead implements AutoCloseable {
           (from, to) -> {
             int target = batch.ids()[targets[start + from]];
             losses[start + from] =
-                LossPass.lossAndGradient(
-                    logits.at(from), config.vocabulary(), target, scale);
+                LossPass.lossAndGradient(logits.at(from), config.vocabulary(), target, scale);
           });
       try (Scope _ = Scope.open()) {
         torch.mm_out(gradient.rows(count), logits.rows(count), head.rows(config.vocabulary()));

@@ -2,8 +2,8 @@ package dev.lathe.training.fused;
 
 import dev.lathe.compute.text.TokenBatch;
 
-/// Where the rows of a packed batch lie: in token-major matrices, and in head-major ones whose keys are
-/// padded to a multiple of the lanes.
+/// Where the rows of a packed batch lie: in token-major matrices, and in head-major ones whose keys
+/// are padded to a multiple of the lanes.
 final class Sequences {
   private final int[] starts;
   private final int[] paddedStarts;

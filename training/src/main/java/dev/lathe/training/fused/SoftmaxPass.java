@@ -6,16 +6,15 @@ import jdk.incubator.vector.VectorOperators;
 
 /// Causal softmax over the scores of one row of the batch and its gradient, in place, bf16.
 ///
-/// Scores of a sequence of `length` tokens: `[K, G, length, padded]`, a query's scores contiguous; the
-/// query at position `p` sees the keys `[0, p]`. `padded` is a multiple of the lanes.
+/// Scores of a sequence of `length` tokens: `[K, G, length, padded]`, a query's scores contiguous;
+/// the query at position `p` sees the keys `[0, p]`. `padded` is a multiple of the lanes.
 final class SoftmaxPass {
   private SoftmaxPass() {}
 
   /// Turns scores into probabilities; what a query does not see becomes 0.
   ///
-  /// @param queries range of query rows, `[0, H * length)`
-  static void forward(
-      long scores, int length, int padded, float scale, int from, int to) {
+  /// @param from first query row of `[0, H * length)`
+  static void forward(long scores, int length, int padded, float scale, int from, int to) {
     float[] scratch = new float[padded];
     for (int query = from; query < to; query++) {
       forward(scores + 2L * query * padded, query % length + 1, padded, scale, scratch);
@@ -35,7 +34,8 @@ final class SoftmaxPass {
     float shift = -largest.reduceLanes(VectorOperators.MAX) * scale;
     FloatVector sum = FloatVector.zero(Lanes.F);
     for (int i = 0; i < full; i += Lanes.COUNT) {
-      FloatVector e = Lanes.exp(Lanes.bf16(row + 2L * i).fma(Lanes.splat(scale), Lanes.splat(shift)));
+      FloatVector e =
+          Lanes.exp(Lanes.bf16(row + 2L * i).fma(Lanes.splat(scale), Lanes.splat(shift)));
       e.intoArray(scratch, i);
       sum = sum.add(e);
     }
@@ -58,8 +58,8 @@ final class SoftmaxPass {
     }
   }
 
-  /// Turns the gradient in the probabilities into the gradient in the scores:
-  /// `scale * p * (dp - sum(p * dp))`.
+  /// Turns the gradient in the probabilities into the gradient in the scores: `scale * p * (dp -
+  /// sum(p * dp))`.
   ///
   /// @param probabilities as [#forward] left them
   /// @param gradient same shape, replaced

@@ -6,11 +6,13 @@ import dev.lathe.compute.adapter.AdapterSpec;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.text.TokenBatch;
+import dev.lathe.training.fused.FusedDecoder;
 import dev.lathe.training.model.AutogradDecoder;
 import dev.lathe.training.model.Factors;
 import dev.lathe.training.model.Gradients;
 import dev.lathe.training.tensor.Device;
 import dev.lathe.training.tensor.LibTorch;
+import dev.lathe.training.tensor.Precision;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -49,10 +51,19 @@ public final class Trainer implements AutoCloseable {
   /// Loads LibTorch and the base. The checkpoint stays the caller's and may be closed afterwards.
   public static Trainer open(Checkpoint checkpoint, AdapterSpec spec, TrainerSettings settings) {
     LibTorch.load(settings.threads());
-    Gradients gradients =
-        AutogradDecoder.open(
-            checkpoint.config(), checkpoint.weights(), spec, settings.precision(), Device.best());
-    return of(gradients, new Factors(checkpoint.config(), spec), settings);
+    Factors factors = new Factors(checkpoint.config(), spec);
+    return of(gradients(checkpoint, factors, settings), factors, settings);
+  }
+
+  private static Gradients gradients(
+      Checkpoint checkpoint, Factors factors, TrainerSettings settings) {
+    Device device = Device.best();
+    boolean fused = device == Device.CPU && settings.precision() == Precision.BF16;
+    if (fused && FusedDecoder.supports(checkpoint.config())) {
+      return new FusedDecoder(factors, checkpoint.weights(), settings.threads());
+    }
+    return AutogradDecoder.open(
+        checkpoint.config(), checkpoint.weights(), factors.spec(), settings.precision(), device);
   }
 
   /*
