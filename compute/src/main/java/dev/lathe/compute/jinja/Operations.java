@@ -185,7 +185,12 @@ final class Operations {
               line, "'" + operator + "' between " + kind(left) + " and " + kind(right));
     }
     try {
-      return left instanceof Real || right instanceof Real || operator.equals("/")
+      boolean real =
+          left instanceof Real
+              || right instanceof Real
+              || operator.equals("/")
+              || operator.equals("**") && whole(right) < 0;
+      return real
           ? realArithmetic(operator, real(left), real(right), line)
           : wholeArithmetic(operator, whole(left), whole(right), line);
     } catch (ArithmeticException e) {

@@ -88,18 +88,26 @@ public final class ChatEncoder {
     return stopTokens;
   }
 
-  /// What the template writes to ask for an answer.
+  /// What the template writes to ask for an answer. Some old templates always write it at the end:
+  /// then it is what stands before an answer's content.
   private String opening() {
     Conversation question = Conversation.of(PROBE.messages().getFirst());
     String without = template.render(question, options.withGenerationPrompt(false));
     String with = template.render(question, options.withGenerationPrompt(true));
-    return with.startsWith(without) ? with.substring(without.length()) : "";
+    if (with.startsWith(without) && with.length() > without.length()) {
+      return with.substring(without.length());
+    }
+    Rendered probe = template.rendered(PROBE, options.withGenerationPrompt(false));
+    Span stretch = Turns.stretch(probe, 1);
+    int content = Math.max(Turns.content(probe.text(), stretch), stretch.start());
+    String before = probe.text().characters().substring(stretch.start(), content);
+    return with.endsWith(before) ? before : "";
   }
 
   private Set<Integer> stopTokens(Set<Integer> declared) {
     Set<Integer> stops = new LinkedHashSet<>(declared);
-    Encoded encoded = encoded(PROBE, false);
-    Segment answer = encoded.segments().stream().filter(Segment::answer).findFirst().orElseThrow();
+    Segment answer =
+        segments(PROBE, false).stream().filter(Segment::answer).findFirst().orElseThrow();
     for (int id : answer.ids()) {
       if (tokenizer.isSpecial(id)) {
         stops.add(id);
@@ -111,7 +119,7 @@ public final class ChatEncoder {
 
   /// The ids of a conversation up to where the assistant's next answer starts.
   public int[] prompt(Conversation conversation) {
-    return encoded(conversation, true).segments().stream()
+    return segments(conversation, true).stream()
         .flatMapToInt(segment -> Arrays.stream(segment.ids()))
         .toArray();
   }
@@ -133,16 +141,15 @@ public final class ChatEncoder {
               + conversation.messages().getLast().role().label(),
           "a row to train on ends with an answer");
     }
-    List<Segment> segments = encoded(conversation, false).segments();
-    return new RowBuilder(segments, rowOptions, stopTokens).build();
+    return new RowBuilder(segments(conversation, false), rowOptions, stopTokens).build();
   }
 
   /// Ids of one stretch of a rendered conversation.
+  ///
+  /// @param answer whether an assistant message is written here
   record Segment(int[] ids, boolean answer) {}
 
-  private record Encoded(List<Segment> segments) {}
-
-  private Encoded encoded(Conversation conversation, boolean addGenerationPrompt) {
+  private List<Segment> segments(Conversation conversation, boolean addGenerationPrompt) {
     Rendered rendered =
         template.rendered(conversation, options.withGenerationPrompt(addGenerationPrompt));
     String text = rendered.text().characters();
@@ -160,7 +167,7 @@ public final class ChatEncoder {
     if (at < text.length()) {
       segments.add(new Segment(tokenizer.encode(text, trust, at, text.length()), false));
     }
-    return new Encoded(segments);
+    return segments;
   }
 
   /// Where an answer's turn ends in its ids: the place of the last stop token, or -1.

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /// How a model writes a conversation down: its own Jinja template. Immutable; any number of threads
@@ -138,9 +139,57 @@ public final class ChatTemplate {
     return rendered(conversation, options).text().characters();
   }
 
-  /// With origins: 0 what the template wrote, `i + 1` what message `i` holds, [#FROM_TOOLS] what
-  /// tools and variables hold; and with scopes: `i + 1` what was written for message `i`.
+  /// With origins: 0 what the template wrote, [#contentOrigin] and [#callsOrigin] what a message
+  /// holds, [#FROM_TOOLS] what tools and variables hold; and with scopes: `i + 1` what was written
+  /// for message `i`.
   Template.Rendered rendered(Conversation conversation, RenderOptions options) {
+    LatheException failure = null;
+    Optional<String> leftOut = Optional.empty();
+    for (CallForm form : forms(conversation)) {
+      try {
+        Template.Rendered rendered = rendered(conversation, options, form);
+        leftOut = Completeness.leftOut(rendered.text(), conversation);
+        if (leftOut.isEmpty()) {
+          return rendered;
+        }
+      } catch (LatheException e) {
+        failure = failure == null ? e : failure;
+      }
+    }
+    if (leftOut.isEmpty() && failure != null) {
+      throw failure;
+    }
+    throw LatheException.user(
+        "the model's chat template leaves out " + leftOut.orElse("something"),
+        "leave it out yourself, or use a model whose template knows it");
+  }
+
+  /// Templates disagree about how an assistant's tool calls look: whether the content beside them
+  /// is `none` or empty, whether arguments are a mapping or JSON text. The form that a template
+  /// does not expect makes it fail or leave the calls out; both are noticed.
+  private enum CallForm {
+    NONE_AND_MAPPING(true, true),
+    EMPTY_AND_MAPPING(false, true),
+    NONE_AND_TEXT(true, false),
+    EMPTY_AND_TEXT(false, false);
+
+    private final boolean contentIsNone;
+    private final boolean argumentsAreMapping;
+
+    CallForm(boolean contentIsNone, boolean argumentsAreMapping) {
+      this.contentIsNone = contentIsNone;
+      this.argumentsAreMapping = argumentsAreMapping;
+    }
+  }
+
+  private static List<CallForm> forms(Conversation conversation) {
+    boolean calls =
+        conversation.messages().stream().anyMatch(message -> !message.toolCalls().isEmpty());
+    return calls ? List.of(CallForm.values()) : List.of(CallForm.EMPTY_AND_MAPPING);
+  }
+
+  private Template.Rendered rendered(
+      Conversation conversation, RenderOptions options, CallForm form) {
     Map<String, Value> variables = new LinkedHashMap<>();
     specialTokens.forEach((name, token) -> variables.put(name, Text.of(token)));
     options
@@ -148,7 +197,7 @@ public final class ChatTemplate {
         .forEach((name, value) -> variables.put(name, Value.from(value, FROM_TOOLS)));
     List<Value> messages = new ArrayList<>();
     for (int i = 0; i < conversation.messages().size(); i++) {
-      messages.add(message(conversation.messages().get(i), i + 1));
+      messages.add(message(conversation.messages().get(i), i, form));
     }
     variables.put("messages", new Value.Items(messages));
     variables.put("add_generation_prompt", Value.of(options.addGenerationPrompt()));
@@ -166,34 +215,48 @@ public final class ChatTemplate {
     return forTools != null && !conversation.tools().isEmpty() ? forTools : usual;
   }
 
-  private static Value message(Message message, int number) {
+  /// Origin of the content of message `index`, and of its name and id.
+  static int contentOrigin(int index) {
+    return 2 * index + 1;
+  }
+
+  /// Origin of the tool calls of message `index`.
+  static int callsOrigin(int index) {
+    return 2 * index + 2;
+  }
+
+  private static Value message(Message message, int index, CallForm form) {
+    int origin = contentOrigin(index);
     Map<Value, Value> fields = new LinkedHashMap<>();
     fields.put(Text.of("role"), Text.of(message.role().label()));
     boolean onlyCalls = message.content().isEmpty() && !message.toolCalls().isEmpty();
     fields.put(
-        Text.of("content"), onlyCalls ? Value.None.NONE : Text.of(message.content(), number));
+        Text.of("content"),
+        onlyCalls && form.contentIsNone ? Value.None.NONE : Text.of(message.content(), origin));
     if (!message.toolCalls().isEmpty()) {
-      fields.put(Text.of("tool_calls"), toolCalls(message.toolCalls(), number));
+      fields.put(Text.of("tool_calls"), toolCalls(message.toolCalls(), callsOrigin(index), form));
     }
     if (!message.toolCallId().isEmpty()) {
-      fields.put(Text.of("tool_call_id"), Text.of(message.toolCallId(), number));
+      fields.put(Text.of("tool_call_id"), Text.of(message.toolCallId(), origin));
     }
     if (!message.name().isEmpty()) {
-      fields.put(Text.of("name"), Text.of(message.name(), number));
+      fields.put(Text.of("name"), Text.of(message.name(), origin));
     }
-    return new Value.Mapping(fields, number);
+    return new Value.Mapping(fields, index + 1);
   }
 
-  private static Value toolCalls(List<ToolCall> calls, int number) {
+  private static Value toolCalls(List<ToolCall> calls, int origin, CallForm form) {
     List<Value> values = new ArrayList<>();
     for (ToolCall call : calls) {
       Map<Value, Value> function = new LinkedHashMap<>();
-      function.put(Text.of("name"), Text.of(call.name(), number));
+      function.put(Text.of("name"), Text.of(call.name(), origin));
+      Value arguments = parsed(call.argumentsJson(), "arguments of a call", origin);
       function.put(
-          Text.of("arguments"), parsed(call.argumentsJson(), "arguments of a call", number));
+          Text.of("arguments"),
+          form.argumentsAreMapping ? arguments : Text.of(call.argumentsJson(), origin));
       Map<Value, Value> fields = new LinkedHashMap<>();
       if (!call.id().isEmpty()) {
-        fields.put(Text.of("id"), Text.of(call.id(), number));
+        fields.put(Text.of("id"), Text.of(call.id(), origin));
       }
       fields.put(Text.of("type"), Text.of("function"));
       fields.put(Text.of("function"), new Value.Mapping(function));
@@ -233,8 +296,14 @@ public final class ChatTemplate {
     if (origin == Text.TEMPLATE) {
       return AddedTokens.Trust.TEMPLATE;
     }
-    boolean answer = origin > 0 && conversation.messages().get(origin - 1).role() == Role.ASSISTANT;
+    boolean answer =
+        origin > 0 && conversation.messages().get((origin - 1) / 2).role() == Role.ASSISTANT;
     return answer ? AddedTokens.Trust.ANSWER : AddedTokens.Trust.PLAIN;
+  }
+
+  /// What the template knows as `bos_token`, `eos_token` and so on; empty where it knows none.
+  String specialToken(String name) {
+    return specialTokens.getOrDefault(name, "");
   }
 
   /// Identity of sources and special tokens, 64 hexadecimal digits.

@@ -11,12 +11,12 @@ import java.util.Set;
 /// The rules are LLaMA-Factory's (`data/processor/supervised.py`, `infer_seqlen`): turns are added
 /// one after another until the cut-off is reached; within a turn that does not fit, prompt and
 /// answer are cut so that the shorter one suffers least. Where only the last answer is scored, the
-/// last turn is added first.
+/// last turn is added first. What a template writes after the last answer is left out: nothing that
+/// is scored comes after it.
 final class RowBuilder {
   private record Turn(int[] prompt, int[] answer) {}
 
   private final List<Turn> turns;
-  private final int leftOver;
   private final RowOptions options;
   private final Set<Integer> stopTokens;
 
@@ -33,13 +33,9 @@ final class RowBuilder {
         prompt = segment.ids();
       }
     }
-    this.leftOver = prompt.length;
   }
 
   EncodedRow build() {
-    if (leftOver > 0) {
-      throw new IllegalStateException(leftOver + " tokens stand after the last answer");
-    }
     boolean backwards = options.scoring() == Scoring.LAST_ANSWER;
     List<Turn> order = backwards ? turns.reversed() : turns;
     List<Turn> kept = new ArrayList<>();

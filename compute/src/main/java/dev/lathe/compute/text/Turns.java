@@ -8,6 +8,7 @@ import dev.lathe.compute.jinja.Text;
 import dev.lathe.compute.text.Message.Role;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// Finds the answers in a rendered conversation.
 ///
@@ -24,7 +25,7 @@ final class Turns {
     List<Span> answers = new ArrayList<>();
     for (int i = 0; i < conversation.messages().size(); i++) {
       if (conversation.messages().get(i).role() == Role.ASSISTANT) {
-        Span stretch = stretch(rendered, i + 1);
+        Span stretch = stretch(rendered, i);
         answers.add(
             marked(rendered, stretch)
                 .orElseGet(() -> withoutOpening(rendered.text(), stretch, opening)));
@@ -33,49 +34,43 @@ final class Turns {
     return answers;
   }
 
-  private static Span stretch(Rendered rendered, int number) {
+  /// What was written for message `index`: the stretch with its content, else the last one.
+  static Span stretch(Rendered rendered, int index) {
     Span last = null;
     for (Scoped scoped : rendered.scopes()) {
-      if (scoped.scope() == number) {
-        Span span = new Span(scoped.start(), scoped.end());
-        if (firstOf(rendered.text(), span, number) >= 0) {
-          return span;
+      if (scoped.scope() == index + 1) {
+        last = new Span(scoped.start(), scoped.end());
+        if (content(rendered.text(), last) >= 0) {
+          return last;
         }
-        last = span;
       }
     }
     if (last == null) {
       throw LatheException.user(
-          "the chat template writes nothing while it goes through assistant message " + number,
+          "the chat template writes nothing while it goes through message " + (index + 1),
           "training needs a template that loops over the messages");
     }
     return last;
   }
 
-  private static java.util.Optional<Span> marked(Rendered rendered, Span stretch) {
+  private static Optional<Span> marked(Rendered rendered, Span stretch) {
     return rendered.generations().stream()
         .filter(span -> span.start() >= stretch.start() && span.end() <= stretch.end())
         .reduce((first, last) -> new Span(first.start(), last.end()));
   }
 
   private static Span withoutOpening(Text text, Span stretch, String opening) {
-    if (text.characters().startsWith(opening, stretch.start())
-        && stretch.start() + opening.length() <= stretch.end()) {
-      return new Span(stretch.start() + opening.length(), stretch.end());
-    }
-    int first = firstOf(text, stretch, text.originAt(stretch.start()));
-    for (Text.Run run : text.runs()) {
-      if (run.origin() > 0 && run.start() >= stretch.start() && run.start() < stretch.end()) {
-        return new Span(run.start(), stretch.end());
-      }
-    }
-    return new Span(Math.max(first, stretch.start()), stretch.end());
+    boolean opens =
+        text.characters().startsWith(opening, stretch.start())
+            && stretch.start() + opening.length() <= stretch.end();
+    int start = opens ? stretch.start() + opening.length() : content(text, stretch);
+    return new Span(start < 0 ? stretch.end() : start, stretch.end());
   }
 
-  /// Where the first character of an origin stands in a stretch, or -1.
-  private static int firstOf(Text text, Span stretch, int origin) {
+  /// Where the first character that a message brought stands in a stretch, or -1.
+  static int content(Text text, Span stretch) {
     for (Text.Run run : text.runs()) {
-      if (run.origin() == origin && run.end() > stretch.start() && run.start() < stretch.end()) {
+      if (run.origin() > 0 && run.end() > stretch.start() && run.start() < stretch.end()) {
         return Math.max(run.start(), stretch.start());
       }
     }
