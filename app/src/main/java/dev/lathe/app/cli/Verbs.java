@@ -9,6 +9,9 @@ final class Verbs {
 
   static List<Object> all(Context context) {
     return List.of(
+        new PullVerb(context),
+        new ModelsVerb(context),
+        new RmVerb(context, System.in),
         new ChatVerb(context),
         new GenerateVerb(context),
         new CompareVerb(context),

@@ -20,13 +20,15 @@ import java.util.Locale;
 /// What a pulled model is made of: `manifest.json` in its folder.
 ///
 /// ```json
-/// {"version": 1, "name": "…", "format": "huggingface" | "gguf", "source": "hf:org/repo",
+/// {"version": 1, "name": "…", "format": "huggingface" | "gguf", "weights": "BF16",
+///  "source": "hf:org/repo",
 ///  "revision": "commit or version", "licence": "Apache-2.0", "pulled": "2026-01-31T12:00:00Z",
 ///  "files": [{"path": "model.safetensors", "bytes": 269060552, "sha256": "64 hex digits"}]}
 /// ```
 record Manifest(
     String name,
     ModelFormat format,
+    String weights,
     String source,
     String revision,
     String licence,
@@ -73,6 +75,7 @@ record Manifest(
     return new Manifest(
         text(root, "name"),
         ModelFormat.valueOf(text(root, "format").toUpperCase(Locale.ROOT)),
+        root.path("weights").asText(WeightKind.UNKNOWN),
         text(root, "source"),
         text(root, "revision"),
         text(root, "licence"),
@@ -91,6 +94,7 @@ record Manifest(
   byte[] json() throws IOException {
     ObjectNode root = JSON.createObjectNode();
     root.put("version", VERSION).put("name", name).put("format", format.label());
+    root.put("weights", weights);
     root.put("source", source).put("revision", revision).put("licence", licence);
     root.put("pulled", pulled.toString());
     ArrayNode list = root.putArray("files");
@@ -119,12 +123,20 @@ record Manifest(
     };
   }
 
-  /// The SHA-256 over `sha256 SPACE SPACE path NEWLINE` of every file that a model is opened from,
-  /// sorted by path: the same for the same content, whatever source brought it.
+  /// The identity of the weights, the same as `Checkpoint.sha256()` computes: of a GGUF file its
+  /// own hash; of a folder the SHA-256 over `hash, two spaces, name, newline` of `config.json` and
+  /// each safetensors file, sorted by name.
   String identity() {
+    if (format == ModelFormat.GGUF) {
+      return files.stream()
+          .filter(file -> file.path().endsWith(".gguf"))
+          .map(FileEntry::sha256)
+          .findFirst()
+          .orElseThrow(() -> new IllegalStateException("'" + name + "' has no .gguf"));
+    }
     StringBuilder lines = new StringBuilder();
     files.stream()
-        .filter(file -> !FileSelection.isPaper(file.path()))
+        .filter(file -> file.path().equals("config.json") || file.path().endsWith(".safetensors"))
         .sorted(Comparator.comparing(FileEntry::path))
         .forEach(file -> lines.append(file.sha256()).append("  ").append(file.path()).append('\n'));
     return Hashes.sha256(lines.toString());

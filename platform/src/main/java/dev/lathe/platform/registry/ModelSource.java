@@ -94,6 +94,13 @@ public sealed interface ModelSource {
     }
   }
 
+  /// The text form without hashes, entries and the tail of a long list of packages.
+  default String brief() {
+    return this instanceof PipPackages pip && pip.packages().size() > 1
+        ? "pip:%s and %d more".formatted(pip.packages().getFirst(), pip.packages().size() - 1)
+        : toString().replaceAll("[!#].*", "");
+  }
+
   /// The name in the store where none is asked for.
   String defaultName();
 

@@ -179,6 +179,7 @@ public final class ModelStore {
         manifest.name(),
         manifest.bytes(),
         manifest.format(),
+        manifest.weights(),
         manifest.licence(),
         manifest.source(),
         manifest.revision(),
@@ -199,6 +200,7 @@ public final class ModelStore {
         name,
         Disk.treeBytes(folder),
         ModelFormat.HUGGINGFACE,
+        WeightKind.UNKNOWN,
         "",
         "",
         "",
@@ -220,14 +222,19 @@ public final class ModelStore {
     return described(folder, manifest, verification, verification.fullProblem());
   }
 
+  /// Whether there is a model of this name, whole or not, or what a cut-off pull of it left.
+  public boolean has(String name) {
+    return StoreLayout.isName(name)
+        && (Files.exists(layout.folder(name)) || Files.exists(layout.pulling(name)));
+  }
+
   /// Deletes a model, and what a cut-off pull of it left.
   ///
   /// @return the bytes freed
   /// @throws LatheException where there is none of this name
   public long remove(String name) {
     Path folder = layout.folder(name);
-    if (!StoreLayout.isName(name)
-        || (!Files.exists(folder) && !Files.exists(layout.pulling(name)))) {
+    if (!has(name)) {
       throw unknown(name);
     }
     try (StoreLock _ = StoreLock.acquire(layout.lock(name), () -> {})) {
@@ -294,34 +301,12 @@ public final class ModelStore {
   }
 
   private static Path openable(Path path) {
-    if (Files.isDirectory(path)) {
-      if (Files.exists(path.resolve("config.json"))) {
-        return path;
-      }
-      return onlyGguf(path);
-    }
-    if (path.toString().endsWith(".gguf")) {
+    if (Files.isDirectory(path) || path.toString().endsWith(".gguf")) {
       return path;
     }
     throw LatheException.user(
         "'%s' is neither a folder nor a .gguf file".formatted(path),
         "name a model of 'lathe models', a Hugging Face folder or a GGUF file");
-  }
-
-  private static Path onlyGguf(Path folder) {
-    try {
-      List<RemoteFile> ggufs =
-          LocalOrigin.list(folder).stream().filter(file -> file.endsWith(".gguf")).toList();
-      if (ggufs.size() == 1) {
-        return folder.resolve(ggufs.getFirst().path());
-      }
-      throw LatheException.user(
-          "folder '%s' has no config.json and %d GGUF files".formatted(folder, ggufs.size()),
-          "name a Hugging Face folder or one GGUF file");
-    } catch (IOException e) {
-      throw LatheException.environment(
-          "'%s' cannot be listed: %s".formatted(folder, e.getMessage()), "check it", e);
-    }
   }
 
   private LatheException unknown(String name) {
@@ -346,8 +331,8 @@ public final class ModelStore {
         "there is no model or path '%s'%s".formatted(name, Nearest.hint(name, known)), remedy);
   }
 
-  /// The SHA-256 that names a model's content: over the hashes and names of its files, papers such
-  /// as README and LICENSE left out, the same whatever source brought them.
+  /// The SHA-256 that names a model's weights, the same as `Checkpoint.sha256()` of the opened
+  /// model gives; of a model of the store it is known without reading them.
   ///
   /// @param opened what [#resolve] gave; files outside the store are hashed here
   public String identity(Path opened) {
@@ -364,7 +349,7 @@ public final class ModelStore {
         String hash = Hashes.sha256(folder.resolve(file.path()));
         files.add(new Manifest.FileEntry(file.path(), file.bytes(), hash));
       }
-      return new Manifest("", inventory.format(), "", "", "", Instant.EPOCH, files).identity();
+      return new Manifest("", inventory.format(), "", "", "", "", Instant.EPOCH, files).identity();
     } catch (IOException e) {
       throw LatheException.environment(
           "'%s' cannot be read: %s".formatted(path, e.getMessage()), "check its permissions", e);

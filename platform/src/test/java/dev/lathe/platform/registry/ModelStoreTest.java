@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.TinyModels;
 import dev.lathe.platform.registry.StoredModel.State;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,6 +73,19 @@ class ModelStoreTest {
     assertThat(model.path().resolve("optimizer.pt")).doesNotExist();
     assertThat(store.identity(model.path())).isEqualTo(model.sha256());
     assertThat(store.identity(folder)).isEqualTo(model.sha256());
+  }
+
+  @Test
+  void theIdentityIsTheOneThatTheCheckpointHasWhenOpened() {
+    Path folder = TinyModels.llama(elsewhere.resolve("llama"), 5);
+
+    StoredModel model = store.pull("file:" + folder);
+
+    try (Checkpoint checkpoint = Checkpoint.open(store.resolve("llama"))) {
+      assertThat(checkpoint.sha256()).isEqualTo(model.sha256());
+    }
+    assertThat(store.identity(folder)).isEqualTo(model.sha256());
+    assertThat(model.weights()).isIn("F32", "BF16");
   }
 
   @Test
@@ -188,9 +203,6 @@ class ModelStoreTest {
   @Test
   void pathsOutsideTheStoreResolveToThemselves() throws IOException {
     Path folder = Files.createDirectories(elsewhere.resolve("hf"));
-    assertThatThrownBy(() -> store.resolve(folder.toString()))
-        .hasMessageContaining("no config.json and 0 GGUF files");
-    Files.writeString(folder.resolve("config.json"), "{}");
 
     assertThat(store.resolve(folder.toString())).isEqualTo(folder);
     assertThat(store.resolve(original.toString())).isEqualTo(original);
