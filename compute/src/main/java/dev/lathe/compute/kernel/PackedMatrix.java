@@ -82,25 +82,52 @@ public final class PackedMatrix {
     switch (storage) {
       case F32 -> packF32(base, rows, count);
       case BF16 -> packBf16(base, rows, count);
+      case INT8 -> packInt8(base, rows, count);
     }
   }
 
   private void packF32(long base, float[] rows, int count) {
-    for (int k = 0; k < inputs; k++) {
-      for (int c = 0; c < count; c++) {
-        data.set(FLOAT, base + ((long) k * PANEL + c) * 4, rows[c * inputs + k]);
+    float[] panel = new float[inputs * PANEL];
+    for (int c = 0; c < count; c++) {
+      int from = c * inputs;
+      for (int k = 0; k < inputs; k++) {
+        panel[k * PANEL + c] = rows[from + k];
       }
     }
+    MemorySegment.copy(panel, 0, data, FLOAT, base, panel.length);
   }
 
   private void packBf16(long base, float[] rows, int count) {
-    for (int k = 0; k < inputs; k += 2) {
-      for (int c = 0; c < count; c++) {
-        int low = bf16(rows[c * inputs + k]);
-        int high = k + 1 < inputs ? bf16(rows[c * inputs + k + 1]) : 0;
-        data.set(INT, base + ((long) (k >> 1) * PANEL + c) * 4, (high << 16) | low);
+    int[] panel = new int[storage.paddedInputs(inputs) / 2 * PANEL];
+    for (int c = 0; c < count; c++) {
+      int from = c * inputs;
+      for (int k = 0; k + 1 < inputs; k += 2) {
+        panel[k / 2 * PANEL + c] = (bf16(rows[from + k + 1]) << 16) | bf16(rows[from + k]);
+      }
+      if ((inputs & 1) != 0) {
+        panel[inputs / 2 * PANEL + c] = bf16(rows[from + inputs - 1]);
       }
     }
+    MemorySegment.copy(panel, 0, data, INT, base, panel.length);
+  }
+
+  private void packInt8(long base, float[] rows, int count) {
+    byte[] panel = new byte[inputs * PANEL];
+    float[] scales = new float[PANEL];
+    for (int c = 0; c < count; c++) {
+      int from = c * inputs;
+      float most = 0;
+      for (int k = 0; k < inputs; k++) {
+        most = Math.max(most, Math.abs(rows[from + k]));
+      }
+      scales[c] = most / Byte.MAX_VALUE;
+      float inverse = most == 0 ? 0 : Byte.MAX_VALUE / most;
+      for (int k = 0; k < inputs; k++) {
+        panel[k * PANEL + c] = (byte) Math.round(rows[from + k] * inverse);
+      }
+    }
+    MemorySegment.copy(panel, 0, data, ValueLayout.JAVA_BYTE, base, panel.length);
+    MemorySegment.copy(scales, 0, data, FLOAT, base + panel.length, PANEL);
   }
 
   /// Bits of the nearest bfloat16, ties to even; NaN stays NaN.
@@ -112,8 +139,13 @@ public final class PackedMatrix {
     return (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16;
   }
 
-  /// One value, as the products see it.
+  /// One value.
   public float value(int output, int input) {
+    return code(output, input) * scale(output);
+  }
+
+  /// One value in units of its output's [#scale], as the products add it up.
+  float code(int output, int input) {
     long base = output / PANEL * panelBytes();
     int column = output % PANEL;
     return switch (storage) {
@@ -121,6 +153,18 @@ public final class PackedMatrix {
       case BF16 -> {
         int pair = data.get(INT, base + ((long) (input >> 1) * PANEL + column) * 4);
         yield Float.intBitsToFloat((input & 1) == 0 ? pair << 16 : pair & 0xFFFF0000);
+      }
+      case INT8 -> data.get(ValueLayout.JAVA_BYTE, base + (long) input * PANEL + column);
+    };
+  }
+
+  /// What the sum of an output is multiplied with; 1 where values are stored as they are.
+  float scale(int output) {
+    return switch (storage) {
+      case F32, BF16 -> 1;
+      case INT8 -> {
+        long scales = output / PANEL * panelBytes() + (long) inputs * PANEL;
+        yield data.get(FLOAT, scales + output % PANEL * 4L);
       }
     };
   }

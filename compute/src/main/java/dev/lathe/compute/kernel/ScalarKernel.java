@@ -15,11 +15,14 @@ public final class ScalarKernel implements Kernel {
   public void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, boolean add) {
     for (int output = first * PackedMatrix.PANEL; output < last * PackedMatrix.PANEL; output++) {
       for (int row = 0; row < rows; row++) {
-        float sum = add ? y.values()[y.at(row) + output] : 0;
+        int at = y.at(row) + output;
+        float before = add ? y.values()[at] : 0;
+        boolean scaled = w.storage() == Storage.INT8;
+        float sum = scaled ? 0 : before;
         for (int k = 0; k < w.inputs(); k++) {
-          sum = Math.fma(x.values()[x.at(row) + k], w.value(output, k), sum);
+          sum = Math.fma(x.values()[x.at(row) + k], w.code(output, k), sum);
         }
-        y.values()[y.at(row) + output] = sum;
+        y.values()[at] = scaled ? sum * w.scale(output) + before : sum;
       }
     }
   }

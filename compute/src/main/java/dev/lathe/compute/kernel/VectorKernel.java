@@ -13,9 +13,9 @@ public final class VectorKernel implements Kernel {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   static final int LANES = F.length();
 
-  /// Whether the machine's vectors divide a panel.
+  /// Whether the machine's vectors divide a panel and are wide enough to be filled from bytes.
   static boolean fits() {
-    return LANES >= 2 && PackedMatrix.PANEL % LANES == 0;
+    return LANES >= 8 && PackedMatrix.PANEL % LANES == 0;
   }
 
   @Override
@@ -29,6 +29,7 @@ public final class VectorKernel implements Kernel {
     switch (w.storage()) {
       case F32 -> FloatPanels.multiply(w, x, y, rows, first * perPanel, last * perPanel, add);
       case BF16 -> Bfloat16Panels.multiply(w, x, y, rows, first * perPanel, last * perPanel, add);
+      case INT8 -> Int8Panels.multiply(w, x, y, rows, first * perPanel, last * perPanel, add);
     }
   }
 

@@ -138,7 +138,7 @@ class JavaEngineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"F32", "BF16"})
+  @ValueSource(strings = {"F32", "BF16", "INT8"})
   void aStreamIsTheSameAloneAndAmongOthersWithOtherAdapters(String storage) throws Exception {
     EngineSettings settings = new EngineSettings(Storage.valueOf(storage), 8, 2048, 2, 24);
     try (Checkpoint model = llama();

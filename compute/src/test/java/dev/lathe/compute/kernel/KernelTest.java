@@ -78,7 +78,7 @@ class KernelTest {
 
       vector.multiply(w, x, y, 1, 0, w.panels(), false);
 
-      double allowed = storage == Storage.F32 ? 1e-5 : 0.1;
+      double allowed = storage == Storage.F32 ? 1e-5 : 0.2;
       for (int n = 0; n < outputs; n++) {
         double sum = 0;
         for (int k = 0; k < inputs; k++) {
@@ -121,6 +121,28 @@ class KernelTest {
       w.row(0, kept, 0);
 
       assertThat(kept).containsExactly(1, -2.5f, 1, 1 + 2f / 128);
+    }
+  }
+
+  @Test
+  void int8KeepsEveryWeightWithinHalfAStepOfItsOutput() {
+    try (Arena arena = Arena.ofConfined()) {
+      int outputs = 18;
+      int inputs = 33;
+      float[] values = values(outputs * inputs);
+      Arrays.fill(values, 2 * inputs, 3 * inputs, 0);
+      PackedMatrix w = pack(Storage.INT8, values, outputs, inputs, arena);
+
+      for (int n = 0; n < outputs; n++) {
+        float most = 0;
+        for (int k = 0; k < inputs; k++) {
+          most = Math.max(most, Math.abs(values[n * inputs + k]));
+        }
+        for (int k = 0; k < inputs; k++) {
+          float allowed = most / 127 * 0.501f;
+          assertThat(w.value(n, k)).isCloseTo(values[n * inputs + k], within(allowed));
+        }
+      }
     }
   }
 
