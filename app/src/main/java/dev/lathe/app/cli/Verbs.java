@@ -12,6 +12,7 @@ final class Verbs {
         new PullVerb(context),
         new ModelsVerb(context),
         new RmVerb(context, System.in),
+        TrainVerb.commandLine(context),
         new ChatVerb(context),
         new GenerateVerb(context),
         new CompareVerb(context),
