@@ -11,21 +11,35 @@ import java.util.Optional;
 /// @param home where models and runs are kept: `LATHE_HOME`, else `~/.lathe`
 /// @param hub where `hf:` sources come from: `HF_ENDPOINT`, else `https://huggingface.co`
 /// @param hubToken sent to the hub: `HF_TOKEN`
+/// @param modelScope where `modelscope:` sources come from: `MODELSCOPE_DOMAIN`, else `modelscope.cn`
 /// @param colours false when `NO_COLOR` is set and not empty, or `TERM` is `dumb`
 /// @param debug whether failures print their stack trace: `LATHE_DEBUG` set and not empty
 public record Environment(
-    Path home, URI hub, Optional<String> hubToken, boolean colours, boolean debug) {
+    
+    Path home,
+    URI hub,
+    Optional<String> hubToken,
+    URI modelScope,
+    boolean colours,
+    boolean debug) {
 
   /// Of the variables of the process.
   public static Environment of(Map<String, String> variables) {
     String home = variables.getOrDefault("LATHE_HOME", "");
     String hub = variables.getOrDefault("HF_ENDPOINT", "");
+    String modelScope = variables.getOrDefault("MODELSCOPE_DOMAIN", "");
     return new Environment(
         home.isEmpty() ? Path.of(System.getProperty("user.home"), ".lathe") : Path.of(home),
         URI.create(hub.isEmpty() ? "https://huggingface.co" : hub),
         Optional.ofNullable(variables.get("HF_TOKEN")).filter(token -> !token.isBlank()),
+        address(modelScope.isEmpty() ? "modelscope.cn" : modelScope),
         variables.getOrDefault("NO_COLOR", "").isEmpty()
             && !variables.getOrDefault("TERM", "").equals("dumb"),
         !variables.getOrDefault("LATHE_DEBUG", "").isEmpty());
+  }
+
+  /// ModelScope's variable names a host, with or without a scheme.
+  private static URI address(String host) {
+    return URI.create(host.contains("://") ? host : "https://" + host);
   }
 }

@@ -12,8 +12,9 @@ final class Models {
   /// The store under `LATHE_HOME`, pulling from where `HF_ENDPOINT` and its kin say.
   static ModelStore store(Environment environment) {
     SourceSettings settings =
-        SourceSettings.DEFAULT.withHub(
-            endpoint("HF_ENDPOINT", environment.hub()), environment.hubToken());
+        SourceSettings.DEFAULT
+            .withHub(endpoint("HF_ENDPOINT", environment.hub()), environment.hubToken())
+            .withModelScope(endpoint("MODELSCOPE_DOMAIN", environment.modelScope()));
     return new ModelStore(environment.home(), settings);
   }
 

@@ -41,16 +41,15 @@ final class HttpTransfer implements AutoCloseable {
   private final Patience patience;
   private final HttpClient client;
 
-  HttpTransfer(Hub hub, SourceSettings settings) {
+  HttpTransfer(Hub hub, Patience patience) {
     this.hub = hub;
-    this.patience = settings.patience();
-    HttpClient.Builder builder =
+    this.patience = patience;
+    this.client =
         HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .connectTimeout(patience.connect())
-            .followRedirects(HttpClient.Redirect.NEVER);
-    settings.proxy().ifPresent(builder::proxy);
-    this.client = builder.build();
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .build();
   }
 
   @Override

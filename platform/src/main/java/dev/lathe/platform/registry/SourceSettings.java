@@ -1,6 +1,5 @@
 package dev.lathe.platform.registry;
 
-import java.net.ProxySelector;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -12,14 +11,12 @@ import java.util.Optional;
 /// @param hubToken sent to that endpoint only, never to where it redirects (`HF_TOKEN`)
 /// @param modelScopeEndpoint the ModelScope hub or a mirror of it
 /// @param pip the command that runs this machine's `pip`
-/// @param proxy the way out; empty for the JVM's own
 /// @param patience how long to wait, and how often to try
 public record SourceSettings(
     URI hubEndpoint,
     Optional<String> hubToken,
     URI modelScopeEndpoint,
     List<String> pip,
-    Optional<ProxySelector> proxy,
     Patience patience) {
 
   /// How long to wait, and how often to try.
@@ -45,7 +42,6 @@ public record SourceSettings(
           Optional.empty(),
           URI.create("https://modelscope.cn"),
           List.of("python3", "-m", "pip"),
-          Optional.empty(),
           Patience.DEFAULT);
 
   public SourceSettings {
@@ -53,23 +49,18 @@ public record SourceSettings(
   }
 
   public SourceSettings withHub(URI endpoint, Optional<String> token) {
-    return new SourceSettings(endpoint, token, modelScopeEndpoint, pip, proxy, patience);
+    return new SourceSettings(endpoint, token, modelScopeEndpoint, pip, patience);
   }
 
   public SourceSettings withModelScope(URI endpoint) {
-    return new SourceSettings(hubEndpoint, hubToken, endpoint, pip, proxy, patience);
+    return new SourceSettings(hubEndpoint, hubToken, endpoint, pip, patience);
   }
 
   public SourceSettings withPip(List<String> command) {
-    return new SourceSettings(hubEndpoint, hubToken, modelScopeEndpoint, command, proxy, patience);
-  }
-
-  public SourceSettings withProxy(ProxySelector selector) {
-    return new SourceSettings(
-        hubEndpoint, hubToken, modelScopeEndpoint, pip, Optional.of(selector), patience);
+    return new SourceSettings(hubEndpoint, hubToken, modelScopeEndpoint, command, patience);
   }
 
   public SourceSettings withPatience(Patience wanted) {
-    return new SourceSettings(hubEndpoint, hubToken, modelScopeEndpoint, pip, proxy, wanted);
+    return new SourceSettings(hubEndpoint, hubToken, modelScopeEndpoint, pip, wanted);
   }
 }
