@@ -11,17 +11,12 @@ import java.util.Optional;
 /// @param home where models and runs are kept: `LATHE_HOME`, else `~/.lathe`
 /// @param hub where `hf:` sources come from: `HF_ENDPOINT`, else `https://huggingface.co`
 /// @param hubToken sent to the hub: `HF_TOKEN`
-/// @param modelScope where `modelscope:` sources come from: `MODELSCOPE_DOMAIN`, else `modelscope.cn`
+/// @param modelScope where `modelscope:` sources come from: `MODELSCOPE_DOMAIN`, else
+///   `modelscope.cn`
 /// @param colours false when `NO_COLOR` is set and not empty, or `TERM` is `dumb`
 /// @param debug whether failures print their stack trace: `LATHE_DEBUG` set and not empty
 public record Environment(
-    
-    Path home,
-    URI hub,
-    Optional<String> hubToken,
-    URI modelScope,
-    boolean colours,
-    boolean debug) {
+    Path home, URI hub, Optional<String> hubToken, URI modelScope, boolean colours, boolean debug) {
 
   /// Of the variables of the process.
   public static Environment of(Map<String, String> variables) {
