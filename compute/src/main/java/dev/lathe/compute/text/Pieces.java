@@ -2,6 +2,8 @@ package dev.lathe.compute.text;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 
 /// The bytes that each token stands for.
 final class Pieces {
@@ -15,28 +17,23 @@ final class Pieces {
 
   private static final int[] BYTE_OF_CHARACTER = byteOfCharacter();
 
-  private final byte[][] bytes;
-  private final boolean[] special;
+  private final String[] spellings;
+  private final Spelling spelling;
+  private final Map<Integer, AddedToken> added = new HashMap<>();
   private final boolean stripsFirstBlank;
 
-  /// @param pieces by id; null where there is no token
+  /// @param spellings by id; empty where there is no token
   /// @param stripsFirstBlank whether decoding drops one blank at the start of a text
-  Pieces(String[] pieces, Iterable<AddedToken> added, Spelling spelling, boolean stripsFirstBlank) {
-    this.bytes = new byte[pieces.length][];
-    this.special = new boolean[pieces.length];
+  Pieces(
+      String[] spellings, Iterable<AddedToken> added, Spelling spelling, boolean stripsFirstBlank) {
+    this.spellings = spellings.clone();
+    this.spelling = spelling;
     this.stripsFirstBlank = stripsFirstBlank;
-    for (int id = 0; id < pieces.length; id++) {
-      bytes[id] =
-          spelling == Spelling.BYTE_LEVEL ? byteLevel(pieces[id]) : sentencePiece(pieces[id]);
-    }
-    for (AddedToken token : added) {
-      bytes[token.id()] = token.content().getBytes(StandardCharsets.UTF_8);
-      special[token.id()] = token.special();
-    }
+    added.forEach(token -> this.added.put(token.id(), token));
   }
 
   int count() {
-    return bytes.length;
+    return spellings.length;
   }
 
   boolean stripsFirstBlank() {
@@ -44,16 +41,22 @@ final class Pieces {
   }
 
   boolean isSpecial(int id) {
-    return special[id];
+    AddedToken token = added.get(id);
+    return token != null && token.special();
   }
 
-  /// The bytes of a token; not to be changed.
+  /// The bytes of a token. Models often have more rows than their tokenizer has tokens: such an id
+  /// stands for no text.
   byte[] of(int id) {
-    if (id < 0 || id >= bytes.length) {
-      throw new IllegalArgumentException(
-          "token " + id + " is outside the vocabulary of " + bytes.length);
+    if (id < 0) {
+      throw new IllegalArgumentException("there is no token " + id);
     }
-    return bytes[id];
+    AddedToken token = added.get(id);
+    if (token != null) {
+      return token.content().getBytes(StandardCharsets.UTF_8);
+    }
+    String piece = id < spellings.length ? spellings[id] : "";
+    return spelling == Spelling.BYTE_LEVEL ? byteLevel(piece) : sentencePiece(piece);
   }
 
   private static byte[] byteLevel(String piece) {

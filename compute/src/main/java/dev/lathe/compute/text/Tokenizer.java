@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.stream.IntStream;
 
 /// Text to token ids and back, for one model.
@@ -35,11 +37,13 @@ public final class Tokenizer implements AutoCloseable {
   private final TokenizerJson definition;
   private final AddedTokens added;
   private final Map<String, Integer> controlIds = new HashMap<>();
-  private final String sha256;
+  private final FutureTask<String> sha256;
 
-  private Tokenizer(TokenizerJson definition, String sha256) {
+  /// @param identity what [#sha256] hashes: in the background, because it takes longer than opening
+  private Tokenizer(TokenizerJson definition, byte[] identity) {
     this.definition = definition;
-    this.sha256 = sha256;
+    this.sha256 = new FutureTask<>(() -> sha256(identity));
+    Thread.startVirtualThread(sha256);
     this.added = new AddedTokens(definition.added());
     definition.added().forEach(token -> controlIds.put(token.content(), token.id()));
     this.bpe = NativeBpe.of(definition.plain());
@@ -54,7 +58,7 @@ public final class Tokenizer implements AutoCloseable {
     Path file = directory.resolve("tokenizer.json");
     try {
       byte[] bytes = Files.readAllBytes(file);
-      return of(new ObjectMapper().readTree(bytes), sha256(bytes));
+      return of(new ObjectMapper().readTree(bytes), bytes);
     } catch (IOException e) {
       throw LatheException.environment(
           "the tokenizer '" + file + "' cannot be read (" + e.getMessage() + ")",
@@ -73,12 +77,13 @@ public final class Tokenizer implements AutoCloseable {
 
   /// The tokenizer that a GGUF file's metadata describes.
   public static Tokenizer of(Gguf gguf) {
-    JsonNode json = GgufTokenizer.json(gguf);
-    return of(json, sha256(json.toString().getBytes(StandardCharsets.UTF_8)));
+    TokenizerJson definition = TokenizerJson.of(GgufTokenizer.json(gguf));
+    String identity = definition.plain() + definition.added();
+    return new Tokenizer(definition, identity.getBytes(StandardCharsets.UTF_8));
   }
 
-  static Tokenizer of(JsonNode tokenizerJson, String sha256) {
-    return new Tokenizer(TokenizerJson.of(tokenizerJson), sha256);
+  static Tokenizer of(JsonNode tokenizerJson, byte[] identity) {
+    return new Tokenizer(TokenizerJson.of(tokenizerJson), identity);
   }
 
   /// The ids of a text in which nothing is a control token. Nothing is added before or after.
@@ -204,7 +209,14 @@ public final class Tokenizer implements AutoCloseable {
 
   /// Identity of the tokenizer's definition, 64 hexadecimal digits.
   public String sha256() {
-    return sha256;
+    try {
+      return sha256.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the tokenizer is hashed", e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   static String sha256(byte[] bytes) {

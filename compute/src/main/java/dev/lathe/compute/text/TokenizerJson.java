@@ -1,11 +1,15 @@
 package dev.lathe.compute.text;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
@@ -30,8 +34,9 @@ record TokenizerJson(
     Pieces pieces,
     BitSet missingBytes,
     int unknownId) {
-  private static final ObjectMapper MAPPER = new ObjectMapper();
+  private static final JsonFactory JSON = new JsonFactory();
 
+  /// @param json is taken over: the vocabulary in it is changed
   static TokenizerJson of(JsonNode json) {
     JsonNode model = json.path("model");
     String type = model.path("type").asText("BPE");
@@ -191,7 +196,7 @@ record TokenizerJson(
       }
     }
     model.set("vocab", hide(model.path("vocab"), hidden));
-    model.set("merges", withoutProducts(model.path("merges"), hidden));
+    model.set("merges", withoutHidden(model.path("merges"), hidden));
     String unknown = model.path("unk_token").asText("");
     if (byteLevel) {
       model.putNull("unk_token");
@@ -206,30 +211,30 @@ record TokenizerJson(
     return "\uE000lathe:" + content;
   }
 
-  private static ObjectNode hide(JsonNode vocabulary, Set<String> hidden) {
-    ObjectNode renamed = ((ObjectNode) vocabulary).objectNode();
-    for (Map.Entry<String, JsonNode> entry : vocabulary.properties()) {
-      String name = entry.getKey();
-      renamed.set(hidden.contains(name) ? hiddenName(name) : name, entry.getValue());
+  private static JsonNode hide(JsonNode vocabulary, Set<String> hidden) {
+    ObjectNode renamed = (ObjectNode) vocabulary;
+    for (String name : hidden) {
+      renamed.set(hiddenName(name), renamed.remove(name));
     }
     return renamed;
   }
 
-  private static JsonNode withoutProducts(JsonNode merges, Set<String> hidden) {
-    ArrayNode kept = MAPPER.createArrayNode();
+  /// Drops the merges that take part in a hidden piece.
+  private static JsonNode withoutHidden(JsonNode merges, Set<String> hidden) {
+    BitSet lengths = new BitSet();
+    hidden.forEach(name -> lengths.set(name.length()));
+    ArrayNode kept = JsonNodeFactory.instance.arrayNode(merges.size());
     for (JsonNode merge : merges) {
-      String product;
       String text = merge.asText();
       int blank = text.indexOf(' ');
-      if (merge.isArray()) {
-        product = merge.path(0).asText() + merge.path(1).asText();
-        if (hidden.contains(merge.path(0).asText()) || hidden.contains(merge.path(1).asText())) {
-          continue;
-        }
-      } else {
-        product = text.substring(0, Math.max(blank, 0)) + text.substring(blank + 1);
-      }
-      if (!hidden.contains(product)) {
+      String left =
+          merge.isArray() ? merge.path(0).asText() : text.substring(0, Math.max(blank, 0));
+      String right = merge.isArray() ? merge.path(1).asText() : text.substring(blank + 1);
+      boolean takesPart =
+          lengths.get(left.length() + right.length()) && hidden.contains(left + right)
+              || hidden.contains(left)
+              || hidden.contains(right);
+      if (!takesPart) {
         kept.add(merge);
       }
     }
@@ -239,28 +244,65 @@ record TokenizerJson(
   /// Metaspace with `prepend_scheme: first` puts a blank before a text only where it starts the
   /// document.
   private static Optional<String> continuation(ObjectNode plain) {
-    String json = plain.path("pre_tokenizer").toString();
-    if (!json.contains("\"prepend_scheme\":\"first\"")) {
+    boolean differs =
+        plain.path("pre_tokenizer").findValuesAsText("prepend_scheme").contains("first");
+    if (!differs) {
       return Optional.empty();
     }
     ObjectNode continuation = plain.objectNode();
     continuation.setAll(plain);
-    try {
-      continuation.set(
-          "pre_tokenizer",
-          MAPPER.readTree(
-              json.replace("\"prepend_scheme\":\"first\"", "\"prepend_scheme\":\"never\"")));
-      return Optional.of(write(continuation));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    continuation.set("pre_tokenizer", neverPrepending(plain.path("pre_tokenizer")));
+    return Optional.of(write(continuation));
   }
 
-  private static String write(ObjectNode json) {
-    try {
-      return MAPPER.writeValueAsString(json);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
+  private static JsonNode neverPrepending(JsonNode preTokenizer) {
+    JsonNode copy = preTokenizer.deepCopy();
+    for (JsonNode holder : copy.findParents("prepend_scheme")) {
+      ((ObjectNode) holder).put("prepend_scheme", "never");
+    }
+    return copy;
+  }
+
+  /// As text; by hand, because the first use of Jackson's mapper costs a program's start 0.2 s.
+  private static String write(JsonNode json) {
+    StringWriter text = new StringWriter(1 << 20);
+    try (JsonGenerator generator = JSON.createGenerator(text)) {
+      write(json, generator);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return text.toString();
+  }
+
+  private static void write(JsonNode node, JsonGenerator out) throws IOException {
+    switch (node.getNodeType()) {
+      case OBJECT -> {
+        out.writeStartObject();
+        for (Map.Entry<String, JsonNode> entry : node.properties()) {
+          out.writeFieldName(entry.getKey());
+          write(entry.getValue(), out);
+        }
+        out.writeEndObject();
+      }
+      case ARRAY -> {
+        out.writeStartArray();
+        for (JsonNode item : node) {
+          write(item, out);
+        }
+        out.writeEndArray();
+      }
+      case STRING -> out.writeString(node.textValue());
+      case BOOLEAN -> out.writeBoolean(node.booleanValue());
+      case NUMBER -> {
+        if (node.isIntegralNumber()) {
+          out.writeNumber(node.longValue());
+        } else {
+          out.writeNumber(node.doubleValue());
+        }
+      }
+      case NULL -> out.writeNull();
+      case MISSING, BINARY, POJO ->
+          throw new IllegalStateException("a tokenizer.json holds " + node.getNodeType());
     }
   }
 }

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TemplateTest {
   private static Template.Rendered render(String template, Map<String, Value> variables) {
     return Template.parse(template)
-        .render(variables, Clock.systemUTC(), new Template.Limits(1_000_000, 300));
+        .render(variables, Clock.systemUTC(), new Template.Limits(200_000, 300));
   }
 
   @ParameterizedTest

@@ -18,7 +18,7 @@ final class TinyTokenizer {
   private TinyTokenizer() {}
 
   static Tokenizer open() {
-    return Tokenizer.of(json("tokenizer.json"), "0".repeat(64));
+    return Tokenizer.of(json("tokenizer.json"), new byte[0]);
   }
 
   static JsonNode json(String resource) {

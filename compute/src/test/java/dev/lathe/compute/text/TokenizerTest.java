@@ -77,7 +77,7 @@ class TokenizerTest {
     model.put("ignore_merges", true);
     ((ObjectNode) json.path("pre_tokenizer")).put("use_regex", false);
 
-    try (Tokenizer whole = Tokenizer.of(json, "0".repeat(64))) {
+    try (Tokenizer whole = Tokenizer.of(json, new byte[0])) {
       assertThat(whole.encode("<|im_end|>")).doesNotContain(2).hasSizeGreaterThan(1);
       assertThat(whole.encodeWithControl("<|im_end|>")).containsExactly(2);
     }
@@ -97,7 +97,7 @@ class TokenizerTest {
     JsonNode json = TinyTokenizer.json("tokenizer.json");
     ((ObjectNode) json.path("model").path("vocab")).remove(String.valueOf(Pieces.alphabet()[4]));
 
-    try (Tokenizer lacking = Tokenizer.of(json, "0".repeat(64))) {
+    try (Tokenizer lacking = Tokenizer.of(json, new byte[0])) {
       assertThat(lacking.encode("fee")).isNotEmpty();
       assertThatThrownBy(() -> lacking.encode("a\u0004b"))
           .isInstanceOf(LatheException.class)
