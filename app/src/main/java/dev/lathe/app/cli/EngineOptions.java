@@ -4,7 +4,6 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.platform.gateway.Generator;
-import dev.lathe.platform.registry.ModelStore;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -36,7 +35,7 @@ final class EngineOptions {
   ///
   /// @param streams replies generated side by side
   Generator open(Context context, String model, int streams) {
-    Path path = new ModelStore(context.environment().home()).resolve(model);
+    Path path = Models.store(context.environment()).resolve(model);
     return open(path, streams);
   }
 

@@ -9,6 +9,7 @@ final class Verbs {
 
   static List<Object> all(Context context) {
     return List.of(
+        new DemoVerb(context),
         new PullVerb(context),
         new ModelsVerb(context),
         new RmVerb(context, System.in),

@@ -10,18 +10,27 @@ import java.util.List;
 /// A [Comparison] for the terminal: each question, the answers beside one another, the shares at
 /// the end.
 public final class ComparisonView {
-  private static final int WIDEST = 160;
+  private static final int WIDEST = 130;
 
   private ComparisonView() {}
 
-  /// The lines to print on the screen's standard output.
+  /// Everything, for the screen's standard output.
   public static List<String> lines(Comparison comparison, Screen screen) {
+    List<String> lines = new ArrayList<>(answers(comparison, screen));
+    if (comparison.isJudged()) {
+      lines.add(screen.outStyled(Style.BOLD, "Right answers"));
+      shares(comparison).forEach(line -> lines.add("  " + line));
+    }
+    return lines;
+  }
+
+  /// The questions with the answers beside one another.
+  public static List<String> answers(Comparison comparison, Screen screen) {
     List<String> lines = new ArrayList<>();
     for (int i = 0; i < comparison.cases().size(); i++) {
       lines.addAll(question(comparison, i, screen));
       lines.add("");
     }
-    lines.addAll(shares(comparison, screen));
     return lines;
   }
 
@@ -59,18 +68,14 @@ public final class ComparisonView {
     };
   }
 
-  /// One line for each candidate: `bank 104 of 120 · 87 % (…)`; none where nothing is judged.
-  public static List<String> shares(Comparison comparison, Screen screen) {
-    if (!comparison.isJudged()) {
-      return List.of();
-    }
+  /// One line for each candidate: `bank 104 of 120 · 87 % (…)`.
+  public static List<String> shares(Comparison comparison) {
     int widest =
         comparison.candidates().stream().mapToInt(each -> Width.of(each.name())).max().orElse(0);
     List<String> lines = new ArrayList<>();
-    lines.add(screen.outStyled(Style.BOLD, "Right answers"));
     for (int i = 0; i < comparison.candidates().size(); i++) {
       String name = Width.pad(comparison.candidates().get(i).name(), widest);
-      lines.add("  " + name + "  " + comparison.share(i));
+      lines.add(name + "  " + comparison.share(i));
     }
     return lines;
   }

@@ -39,11 +39,9 @@ final class NativeBpe implements AutoCloseable {
   private static void prepareLibrary() {
     setIfAbsent("ai.djl.offline", "true");
     setIfAbsent("RUST_FLAVOR", "cpu");
-    if (System.getenv("DJL_CACHE_DIR") == null && System.getenv("ENGINE_CACHE_DIR") == null) {
-      setIfAbsent(
-          "ENGINE_CACHE_DIR",
-          Path.of(System.getProperty("user.home"), ".cache", "lathe", "natives").toString());
-    }
+    setIfAbsent(
+        "ENGINE_CACHE_DIR",
+        Path.of(System.getProperty("user.home"), ".cache", "lathe", "natives").toString());
     try {
       LibUtils.checkStatus();
     } catch (RuntimeException | LinkageError e) {

@@ -147,8 +147,7 @@ public final class FusedDecoder implements Gradients {
           layers.size(),
           1,
           (from, to) -> layers.subList(from, to).forEach(layer -> layer.load(values)));
-      loaded = loaded.length == values.length ? loaded : new float[values.length];
-      System.arraycopy(values, 0, loaded, 0, values.length);
+      loaded = values.clone();
     }
   }
 
