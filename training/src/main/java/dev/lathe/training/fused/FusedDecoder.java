@@ -147,7 +147,8 @@ public final class FusedDecoder implements Gradients {
           layers.size(),
           1,
           (from, to) -> layers.subList(from, to).forEach(layer -> layer.load(values)));
-      loaded = values.clone();
+      loaded = loaded.length == values.length ? loaded : new float[values.length];
+      System.arraycopy(values, 0, loaded, 0, values.length);
     }
   }
 
