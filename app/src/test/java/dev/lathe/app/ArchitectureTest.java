@@ -60,19 +60,19 @@ class ArchitectureTest {
               "compute.*"),
           row("platform.registry", "compute.weights"),
           row("platform.dataset"),
+          row("platform.tuning", "platform.dataset", "training.*", "compute.*"),
           row(
-              "platform.tuning",
-              "platform.dataset",
-              "platform.registry",
-              "training.*",
-              "compute.*"),
-          row("platform.gateway", "compute.*"),
-          row("platform.evaluation", "platform.gateway", "platform.dataset"),
+              "platform.gateway",
+              "compute.adapter",
+              "compute.engine",
+              "compute.model",
+              "compute.text"),
+          row("platform.evaluation"),
           row("app"),
           row("app.terminal", "platform.evaluation"),
           row("app.chat", "app.terminal", "platform.gateway", "compute.text"),
           row("app.demo", "platform.evaluation", "platform.tuning", "compute.adapter"),
-          row("app.cli", "app.*", "platform.*", "training.*", "compute.*"));
+          row("app.cli", "app.*", "platform.*", "training.trainer", "compute.*"));
 
   private static Map.Entry<String, Set<String>> row(String user, String... used) {
     return Map.entry(user, Set.of(used));

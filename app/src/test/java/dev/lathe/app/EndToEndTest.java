@@ -18,8 +18,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The whole thread on the default model, each verb in a process of its own: pull, thirty steps, the
-/// loss falls, held-out questions are answered, and a run killed in the middle ends with the same bytes.
+/// The whole thread on the default model, each verb in a process of its own: pull, thirty steps,
+/// the loss falls, held-out questions are answered, and a run killed in the middle ends with the
+/// same bytes.
 ///
 /// Skipped where the model cannot be pulled, except in continuous integration.
 class EndToEndTest {
@@ -65,26 +66,46 @@ class EndToEndTest {
         new ArrayList<>(
             List.of(
                 "train",
-                "--model_name_or_path", MODEL,
-                "--stage", "sft",
-                "--do_train", "true",
-                "--finetuning_type", "lora",
-                "--lora_rank", "16",
-                "--lora_target", "all",
-                "--dataset", "quillmere",
-                "--dataset_dir", root().resolve("examples").toString(),
-                "--max_samples", String.valueOf(FACTS * PHRASINGS),
-                "--cutoff_len", "256",
-                "--per_device_train_batch_size", "16",
-                "--gradient_accumulation_steps", "1",
-                "--learning_rate", "2e-3",
-                "--max_steps", "30",
-                "--lr_scheduler_type", "cosine",
-                "--warmup_ratio", "0.1",
-                "--bf16", "true",
-                "--logging_steps", "1",
-                "--save_steps", "10",
-                "--output_dir", output.toString()));
+                "--model_name_or_path",
+                MODEL,
+                "--stage",
+                "sft",
+                "--do_train",
+                "true",
+                "--finetuning_type",
+                "lora",
+                "--lora_rank",
+                "16",
+                "--lora_target",
+                "all",
+                "--dataset",
+                "quillmere",
+                "--dataset_dir",
+                root().resolve("examples").toString(),
+                "--max_samples",
+                String.valueOf(FACTS * PHRASINGS),
+                "--cutoff_len",
+                "256",
+                "--per_device_train_batch_size",
+                "16",
+                "--gradient_accumulation_steps",
+                "1",
+                "--learning_rate",
+                "2e-3",
+                "--max_steps",
+                "30",
+                "--lr_scheduler_type",
+                "cosine",
+                "--warmup_ratio",
+                "0.1",
+                "--bf16",
+                "true",
+                "--logging_steps",
+                "1",
+                "--save_steps",
+                "10",
+                "--output_dir",
+                output.toString()));
     arguments.addAll(List.of(more));
     return lathe(arguments.toArray(String[]::new));
   }
@@ -112,8 +133,18 @@ class EndToEndTest {
     List<String> arguments =
         new ArrayList<>(
             List.of(
-                "generate", MODEL, "--input", input.toString(), "--format", "jsonl", "--output",
-                output.toString(), "--temperature", "0", "--max-tokens", "40"));
+                "generate",
+                MODEL,
+                "--input",
+                input.toString(),
+                "--format",
+                "jsonl",
+                "--output",
+                output.toString(),
+                "--temperature",
+                "0",
+                "--max-tokens",
+                "40"));
     adapter.ifPresent(path -> arguments.addAll(List.of("--adapter", path.toString())));
     Finished generate = lathe(arguments.toArray(String[]::new)).finish();
     assertThat(generate.code()).as(generate.output()).isZero();
@@ -136,12 +167,14 @@ class EndToEndTest {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(
-            "--add-modules", "jdk.incubator.vector",
+            "--add-modules",
+            "jdk.incubator.vector",
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
             "-XX:+UseSerialGC",
             "-Xmx1g",
-            "-cp", System.getProperty("java.class.path"),
+            "-cp",
+            System.getProperty("java.class.path"),
             "dev.lathe.app.cli.Main"));
     command.addAll(List.of(arguments));
     Path log = Files.createTempFile(directory, arguments[0], ".log");
