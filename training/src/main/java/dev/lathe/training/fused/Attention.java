@@ -30,7 +30,7 @@ final class Attention implements AutoCloseable {
 
   /// Makes the buffers large enough for the batch.
   void reserve(Sequences rows) {
-    long neededRows = (long) rows.tokens() * config.heads();
+    long neededRows = (long) rows.paddedTokens() * config.heads();
     if (neededRows > outputRows) {
       outputs.close();
       outputs = Matrix.bf16(neededRows, config.headWidth());
@@ -51,7 +51,7 @@ final class Attention implements AutoCloseable {
 
   /// Score elements of one key head.
   private long headElements(Sequences rows, int row) {
-    return (long) group() * rows.length(row) * rows.padded(row);
+    return (long) group() * rows.padded(row) * rows.padded(row);
   }
 
   private int headsAtOnce(Sequences rows, int row) {
@@ -76,7 +76,7 @@ final class Attention implements AutoCloseable {
         }
       }
     }
-    team.forRows(rows.tokens(), (from, to) -> gather(rows, output, from, to));
+    team.forRows(rows.matrixRows(), (from, to) -> gather(rows, output, from, to));
   }
 
   /// @param heads queries, keys and values as in the forward pass
@@ -105,7 +105,7 @@ final class Attention implements AutoCloseable {
     Tensor dScores = scoreView(gradients, rows, row, count);
     torch.bmm_out(result.values(rows, row).narrow(0, head, count), p.transpose(1, 2), dOut);
     torch.bmm_out(dScores, dOut, v.transpose(1, 2));
-    int queries = count * group() * rows.length(row);
+    int queries = count * group() * rows.padded(row);
     team.forRows(
         queries,
         (from, to) ->
@@ -120,35 +120,40 @@ final class Attention implements AutoCloseable {
     Tensor k = heads.keys(rows, row).narrow(0, head, count);
     torch.bmm_out(result, q, k.transpose(1, 2));
     int length = rows.length(row);
+    int padded = rows.padded(row);
     team.forRows(
-        count * group() * length,
-        (from, to) -> SoftmaxPass.forward(scores.at(0), length, rows.padded(row), scale, from, to));
+        count * group() * padded,
+        (from, to) -> SoftmaxPass.forward(scores.at(0), length, padded, scale, from, to));
     return result;
   }
 
-  /// `[heads, G * length, padded]`
+  /// `[heads, G * padded, padded]`
   private Tensor scoreView(Matrix matrix, Sequences rows, int row, int heads) {
-    return matrix.view(0, heads, (long) group() * rows.length(row), rows.padded(row));
+    return matrix.view(0, heads, (long) group() * rows.padded(row), rows.padded(row));
   }
 
-  /// `[K, G * length, D]`
+  /// `[K, G * padded, D]`
   private Tensor output(Sequences rows, int row) {
-    long first = (long) rows.start(row) * config.heads() * config.headWidth();
-    long group = (long) group() * rows.length(row);
+    long first = (long) rows.paddedStart(row) * config.heads() * config.headWidth();
+    long group = (long) group() * rows.padded(row);
     return outputs.view(first, config.kvHeads(), group, config.headWidth());
   }
 
-  private long outputPlace(Sequences rows, int token, int head) {
-    int row = rows.rowOf(token);
-    long first = (long) rows.start(row) * config.heads();
-    return outputs.at(first + (long) head * rows.length(row) + token - rows.start(row));
+  private long outputPlace(Sequences rows, int row, int head, int position) {
+    long first = (long) rows.paddedStart(row) * config.heads();
+    return outputs.at(first + (long) head * rows.padded(row) + position);
   }
 
   private void gather(Sequences rows, Matrix output, int from, int to) {
     int width = config.headWidth();
     for (int token = from; token < to; token++) {
+      if (token >= rows.tokens()) {
+        Lanes.zero(output.at(token), output.stride());
+        continue;
+      }
+      int row = rows.rowOf(token);
       for (int head = 0; head < config.heads(); head++) {
-        long source = outputPlace(rows, token, head);
+        long source = outputPlace(rows, row, head, token - rows.start(row));
         long target = output.at(token, head * width);
         for (int i = 0; i < width; i += Lanes.COUNT) {
           Lanes.bf16(target + 2L * i, Lanes.bf16(source + 2L * i));
@@ -162,10 +167,14 @@ final class Attention implements AutoCloseable {
   private void scatter(Sequences rows, Matrix first, Matrix second, int from, int to) {
     int width = config.headWidth();
     for (int token = from; token < to; token++) {
+      int row = rows.rowOf(token);
+      int position = token - rows.start(row);
+      int padding = position == rows.length(row) - 1 ? rows.padded(row) - rows.length(row) : 0;
       for (int head = 0; head < config.heads(); head++) {
         long one = first.at(token, head * width);
         long two = second.at(token, head * width);
-        long target = outputPlace(rows, token, head);
+        long target = outputPlace(rows, row, head, position);
+        Lanes.zero(target + 2L * width, 2L * width * padding);
         for (int i = 0; i < width; i += Lanes.COUNT) {
           FloatVector sum = Lanes.bf16(one + 2L * i).add(Lanes.bf16(two + 2L * i));
           Lanes.bf16(target + 2L * i, sum);

@@ -60,7 +60,7 @@ public final class FusedDecoder implements Gradients {
     for (int layer = 0; layer < config.layers(); layer++) {
       layers.add(new FusedLayer(factors, layer, weights));
     }
-    this.headGradients = new Heads(config, 0, 0);
+    this.headGradients = new Heads(config, 0);
     this.hidden = Matrix.bf16(0, config.width());
     this.gradient = Matrix.fp32(0, config.width());
     this.gradientBf16 = Matrix.bf16(0, config.width());
@@ -95,12 +95,13 @@ public final class FusedDecoder implements Gradients {
       TokenBatch batch, float[] values, float[] gradients, double scale, long dropoutSeed) {
     long seed = dropoutSeed == Workspace.NO_DROPOUT ? 0 : dropoutSeed;
     Sequences rows = new Sequences(batch);
+    int count = rows.matrixRows();
     try (AutoGradMode _ = new AutoGradMode(false)) {
       load(values);
       forward(batch, rows, seed);
-      Lanes.zero(gradient.at(0), rows.tokens() * gradient.stride());
+      Lanes.zero(gradient.at(0), count * gradient.stride());
       double loss = head.lossAndGradient(batch, hidden, (float) scale, gradient);
-      team.forRows(rows.tokens(), this::roundGradient);
+      team.forRows(count, this::roundGradient);
       for (int layer = config.layers() - 1; layer >= 0; layer--) {
         layers
             .get(layer)
@@ -155,7 +156,7 @@ public final class FusedDecoder implements Gradients {
   private void forward(TokenBatch batch, Sequences rows, long seed) {
     reserve(rows);
     Matrix first = memories.getFirst().input();
-    team.forRows(rows.tokens(), (from, to) -> embed(batch.ids(), first, from, to));
+    team.forRows(rows.matrixRows(), (from, to) -> embed(batch.ids(), first, from, to));
     for (int layer = 0; layer < layers.size(); layer++) {
       boolean last = layer == layers.size() - 1;
       Matrix output = last ? hidden : memories.get(layer + 1).input();
@@ -165,6 +166,10 @@ public final class FusedDecoder implements Gradients {
 
   private void embed(int[] ids, Matrix target, int from, int to) {
     for (int token = from; token < to; token++) {
+      if (token >= ids.length) {
+        Lanes.zero(target.at(token), target.stride());
+        continue;
+      }
       Lanes.segment(target.at(token), target.stride())
           .copyFrom(Lanes.segment(embedding.at(ids[token]), embedding.stride()));
     }
@@ -181,17 +186,17 @@ public final class FusedDecoder implements Gradients {
   private void reserve(Sequences rows) {
     rope.reserve(rows.longest());
     attention.reserve(rows);
-    work.reserve(rows.tokens());
-    if (rows.tokens() <= reservedTokens && rows.paddedTokens() <= reservedPadded) {
+    work.reserve(rows.matrixRows());
+    if (rows.matrixRows() <= reservedTokens && rows.paddedTokens() <= reservedPadded) {
       return;
     }
-    reservedTokens = Math.max(reservedTokens, rows.tokens());
+    reservedTokens = Math.max(reservedTokens, rows.matrixRows());
     reservedPadded = Math.max(reservedPadded, rows.paddedTokens());
     closeBatchMemory();
     for (FusedLayer layer : layers) {
       memories.add(new LayerMemory(config, layer, reservedTokens, reservedPadded));
     }
-    headGradients = new Heads(config, reservedTokens, reservedPadded);
+    headGradients = new Heads(config, reservedPadded);
     hidden = Matrix.bf16(reservedTokens, config.width());
     gradient = Matrix.fp32(reservedTokens, config.width());
     gradientBf16 = Matrix.bf16(reservedTokens, config.width());

@@ -86,13 +86,14 @@ final class FusedLayer implements AutoCloseable {
       RopePass rope,
       Workspace work,
       long seed) {
-    int tokens = rows.tokens();
+    int tokens = rows.matrixRows();
     OpenMp team = work.team();
     Matrix x = work.bf16("x", qkv.inputColumns());
     team.forRows(tokens, (from, to) -> attentionNorm.forward(memory.input(), x, from, to));
     Matrix heads = work.bf16("qkv", qkv.out());
     qkv.forward(x, heads, memory.qkvTail(), tokens, work, seed);
-    team.forRows(tokens, (from, to) -> rope.forward(heads, bias, rows, memory.heads(), from, to));
+    team.forRows(
+        rows.tokens(), (from, to) -> rope.forward(heads, bias, rows, memory.heads(), from, to));
     attention.forward(memory.heads(), rows, memory.attended());
 
     Matrix delta = work.bf16("delta", config.width());
@@ -131,7 +132,7 @@ final class FusedLayer implements AutoCloseable {
       Workspace work,
       long seed,
       float[] gradients) {
-    int tokens = rows.tokens();
+    int tokens = rows.matrixRows();
     OpenMp team = work.team();
     Matrix dGated = work.bf16("dx", down.inputColumns());
     Matrix more = work.bf16("more", down.inputColumns());
@@ -157,7 +158,9 @@ final class FusedLayer implements AutoCloseable {
     attention.backward(memory.heads(), rows, dAttended, more3, headGradients);
 
     Matrix dqkv = work.bf16("qkv", qkv.out());
-    team.forRows(tokens, (from, to) -> rope.backward(headGradients, rows, dqkv, from, to));
+    Lanes.zero(dqkv.at(rows.tokens()), (tokens - rows.tokens()) * dqkv.stride());
+    team.forRows(
+        rows.tokens(), (from, to) -> rope.backward(headGradients, rows, dqkv, from, to));
     Matrix dx = work.bf16("dx", qkv.inputColumns());
     Matrix more4 = work.bf16("more", qkv.inputColumns());
     Matrix x = work.bf16("x", qkv.inputColumns());

@@ -4,23 +4,23 @@ import dev.lathe.compute.model.ModelConfig;
 import org.bytedeco.pytorch.Tensor;
 
 /// Queries, keys and values (or their gradients) of a batch, head-major, row of the batch by row,
-/// bf16: queries `[K, G, length, D]`, keys and values `[K, padded, D]` with zeros after `length`.
+/// bf16: queries `[K, G, padded, D]`, keys and values `[K, padded, D]`, with zeros after `length`.
 final class Heads implements AutoCloseable {
   private final ModelConfig config;
   private final Matrix queries;
   private final Matrix keys;
   private final Matrix values;
 
-  Heads(ModelConfig config, int tokens, int paddedTokens) {
+  Heads(ModelConfig config, int paddedTokens) {
     this.config = config;
-    this.queries = Matrix.bf16((long) tokens * config.heads(), config.headWidth());
+    this.queries = Matrix.bf16((long) paddedTokens * config.heads(), config.headWidth());
     this.keys = Matrix.bf16((long) paddedTokens * config.kvHeads(), config.headWidth());
     this.values = Matrix.bf16((long) paddedTokens * config.kvHeads(), config.headWidth());
   }
 
   long q(Sequences rows, int row, int head, int position) {
-    long place = (long) rows.start(row) * config.heads();
-    return queries.at(place + (long) head * rows.length(row) + position);
+    long place = (long) rows.paddedStart(row) * config.heads();
+    return queries.at(place + (long) head * rows.padded(row) + position);
   }
 
   long k(Sequences rows, int row, int head, int position) {
@@ -35,19 +35,26 @@ final class Heads implements AutoCloseable {
     return (long) rows.paddedStart(row) * config.kvHeads() + (long) head * rows.padded(row);
   }
 
-  void zeroPadding(Sequences rows, int row, int head) {
+  /// Zeros after the last token of a row.
+  void zeroPadding(Sequences rows, int row) {
     int length = rows.length(row);
     long bytes = (rows.padded(row) - length) * keys.stride();
-    if (bytes > 0) {
+    if (bytes == 0) {
+      return;
+    }
+    for (int head = 0; head < config.heads(); head++) {
+      Lanes.zero(q(rows, row, head, length), bytes);
+    }
+    for (int head = 0; head < config.kvHeads(); head++) {
       Lanes.zero(k(rows, row, head, length), bytes);
       Lanes.zero(v(rows, row, head, length), bytes);
     }
   }
 
-  /// `[K, G * length, D]`
+  /// `[K, G * padded, D]`
   Tensor queries(Sequences rows, int row) {
-    long first = (long) rows.start(row) * config.heads() * config.headWidth();
-    long group = (long) config.heads() / config.kvHeads() * rows.length(row);
+    long first = (long) rows.paddedStart(row) * config.heads() * config.headWidth();
+    long group = (long) config.heads() / config.kvHeads() * rows.padded(row);
     return queries.view(first, config.kvHeads(), group, config.headWidth());
   }
 

@@ -28,7 +28,7 @@ record LayerMemory(
   LayerMemory(ModelConfig config, FusedLayer layer, int tokens, int paddedTokens) {
     this(
         Matrix.bf16(tokens, config.width()),
-        new Heads(config, tokens, paddedTokens),
+        new Heads(config, paddedTokens),
         Matrix.bf16(tokens, layer.out().inputColumns()),
         Matrix.bf16(tokens, config.width()),
         Matrix.bf16(tokens, layer.gateUp().out()),

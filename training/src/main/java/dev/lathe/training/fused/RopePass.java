@@ -45,7 +45,6 @@ final class RopePass implements AutoCloseable {
     for (int token = from; token < to; token++) {
       int row = rows.rowOf(token);
       int position = token - rows.start(row);
-      int length = rows.length(row);
       for (int head = 0; head < config.heads(); head++) {
         int column = head * width;
         rotate(
@@ -62,10 +61,11 @@ final class RopePass implements AutoCloseable {
             bias == 0 ? 0 : bias + 4L * k,
             heads.k(rows, row, head, position),
             position);
-        copy(qkv.at(token, v), bias == 0 ? 0 : bias + 4L * v, heads.v(rows, row, head, position));
-        if (position == length - 1) {
-          heads.zeroPadding(rows, row, head);
-        }
+        copy(
+            qkv.at(token, v), bias == 0 ? 0 : bias + 4L * v, heads.v(rows, row, head, position));
+      }
+      if (position == rows.length(row) - 1) {
+        heads.zeroPadding(rows, row);
       }
     }
   }

@@ -2,9 +2,17 @@ package dev.lathe.training.fused;
 
 import dev.lathe.compute.text.TokenBatch;
 
-/// Where the rows of a packed batch lie: in token-major matrices, and in head-major ones whose keys
-/// are padded to a multiple of the lanes.
+/// Where the rows of a packed batch lie: in token-major matrices, which end with some rows of zeros, and
+/// in head-major ones, where each sequence is padded by itself.
+///
+/*
+ * LibTorch compiles a kernel for each new shape of a product and keeps it. Rounded sizes keep the
+ * number of shapes small.
+ */
 final class Sequences {
+  private static final int TOKEN_STEP = 32;
+  private static final int LENGTH_STEP = 16;
+
   private final int[] starts;
   private final int[] paddedStarts;
   private final int[] rowOf;
@@ -27,8 +35,14 @@ final class Sequences {
     return starts.length - 1;
   }
 
+  /// Tokens of all rows.
   int tokens() {
     return rowOf.length;
+  }
+
+  /// Rows of a token-major matrix; those after [#tokens] are zeros.
+  int matrixRows() {
+    return Math.ceilDiv(tokens(), TOKEN_STEP) * TOKEN_STEP;
   }
 
   int longest() {
@@ -47,9 +61,9 @@ final class Sequences {
     return starts[row + 1] - starts[row];
   }
 
-  /// Length of the row rounded up to a multiple of the lanes.
+  /// Length of the row rounded up, to a multiple of the lanes.
   int padded(int row) {
-    return Math.ceilDiv(length(row), Lanes.COUNT) * Lanes.COUNT;
+    return Math.ceilDiv(length(row), LENGTH_STEP) * LENGTH_STEP;
   }
 
   int paddedStart(int row) {

@@ -6,18 +6,25 @@ import jdk.incubator.vector.VectorOperators;
 
 /// Causal softmax over the scores of one row of the batch and its gradient, in place, bf16.
 ///
-/// Scores of a sequence of `length` tokens: `[K, G, length, padded]`, a query's scores contiguous;
-/// the query at position `p` sees the keys `[0, p]`. `padded` is a multiple of the lanes.
+/// Scores of a sequence of `length` tokens: `[K, G, padded, padded]`, a query's scores contiguous; the
+/// query at position `p` sees the keys `[0, p]`, one after `length` sees none. `padded` is a multiple of
+/// the lanes.
 final class SoftmaxPass {
   private SoftmaxPass() {}
 
   /// Turns scores into probabilities; what a query does not see becomes 0.
   ///
-  /// @param from first query row of `[0, H * length)`
+  /// @param from first query row of `[0, H * padded)`
   static void forward(long scores, int length, int padded, float scale, int from, int to) {
     float[] scratch = new float[padded];
     for (int query = from; query < to; query++) {
-      forward(scores + 2L * query * padded, query % length + 1, padded, scale, scratch);
+      long row = scores + 2L * query * padded;
+      int position = query % padded;
+      if (position < length) {
+        forward(row, position + 1, padded, scale, scratch);
+      } else {
+        Lanes.zero(row, 2L * padded);
+      }
     }
   }
 
