@@ -159,8 +159,7 @@ final class FusedLayer implements AutoCloseable {
 
     Matrix dqkv = work.bf16("qkv", qkv.out());
     Lanes.zero(dqkv.at(rows.tokens()), (tokens - rows.tokens()) * dqkv.stride());
-    team.forRows(
-        rows.tokens(), (from, to) -> rope.backward(headGradients, rows, dqkv, from, to));
+    team.forRows(rows.tokens(), (from, to) -> rope.backward(headGradients, rows, dqkv, from, to));
     Matrix dx = work.bf16("dx", qkv.inputColumns());
     Matrix more4 = work.bf16("more", qkv.inputColumns());
     Matrix x = work.bf16("x", qkv.inputColumns());

@@ -6,7 +6,6 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -58,10 +57,6 @@ final class Lanes {
     value.intoMemorySegment(MEMORY, address, ORDER);
   }
 
-  static void zeroBf16(long address) {
-    ShortVector.zero(S).intoMemorySegment(MEMORY, address, ORDER);
-  }
-
   static float getFp32(long address) {
     return MEMORY.get(ValueLayout.JAVA_FLOAT_UNALIGNED, address);
   }
@@ -88,11 +83,6 @@ final class Lanes {
 
   static MemorySegment segment(long address, long bytes) {
     return MEMORY.asSlice(address, bytes);
-  }
-
-  /// Lanes `i` with `first + i < end`.
-  static VectorMask<Float> below(int first, int end) {
-    return F.indexInRange(first, end);
   }
 
   /*

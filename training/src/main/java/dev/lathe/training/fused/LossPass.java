@@ -41,14 +41,12 @@ final class LossPass {
   }
 
   private static double sumOfExponentials(long logits, int vocabulary, float largest) {
-    FloatVector even = FloatVector.zero(Lanes.F);
-    FloatVector odd = FloatVector.zero(Lanes.F);
-    int bound = vocabulary - vocabulary % (2 * Lanes.COUNT);
-    for (int i = 0; i < bound; i += 2 * Lanes.COUNT) {
-      even = even.add(Lanes.exp(Lanes.bf16(logits + 2L * i).sub(largest)));
-      odd = odd.add(Lanes.exp(Lanes.bf16(logits + 2L * (i + Lanes.COUNT)).sub(largest)));
+    FloatVector sums = FloatVector.zero(Lanes.F);
+    int bound = Lanes.F.loopBound(vocabulary);
+    for (int i = 0; i < bound; i += Lanes.COUNT) {
+      sums = sums.add(Lanes.exp(Lanes.bf16(logits + 2L * i).sub(largest)));
     }
-    double sum = even.add(odd).reduceLanes(VectorOperators.ADD);
+    double sum = sums.reduceLanes(VectorOperators.ADD);
     for (int i = bound; i < vocabulary; i++) {
       sum += Math.exp(Lanes.getBf16(logits + 2L * i) - largest);
     }

@@ -61,8 +61,7 @@ final class RopePass implements AutoCloseable {
             bias == 0 ? 0 : bias + 4L * k,
             heads.k(rows, row, head, position),
             position);
-        copy(
-            qkv.at(token, v), bias == 0 ? 0 : bias + 4L * v, heads.v(rows, row, head, position));
+        copy(qkv.at(token, v), bias == 0 ? 0 : bias + 4L * v, heads.v(rows, row, head, position));
       }
       if (position == rows.length(row) - 1) {
         heads.zeroPadding(rows, row);

@@ -2,9 +2,8 @@ package dev.lathe.training.fused;
 
 import dev.lathe.compute.text.TokenBatch;
 
-/// Where the rows of a packed batch lie: in token-major matrices, which end with some rows of zeros, and
-/// in head-major ones, where each sequence is padded by itself.
-///
+/// Where the rows of a packed batch lie: in token-major matrices, which end with some rows of
+/// zeros, and in head-major ones, where each sequence is padded by itself.
 /*
  * LibTorch compiles a kernel for each new shape of a product and keeps it. Rounded sizes keep the
  * number of shapes small.

@@ -1,15 +1,16 @@
 package dev.lathe.training.fused;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /// Causal softmax over the scores of one row of the batch and its gradient, in place, bf16.
 ///
-/// Scores of a sequence of `length` tokens: `[K, G, padded, padded]`, a query's scores contiguous; the
-/// query at position `p` sees the keys `[0, p]`, one after `length` sees none. `padded` is a multiple of
-/// the lanes.
+/// Scores of a sequence of `length` tokens: `[K, G, padded, padded]`, a query's scores contiguous;
+/// the query at position `p` sees the keys `[0, p]`, one after `length` sees none. `padded` is a
+/// multiple of the lanes.
 final class SoftmaxPass {
+  private static final float UNSEEN = -1e30f;
+
   private SoftmaxPass() {}
 
   /// Turns scores into probabilities; what a query does not see becomes 0.
@@ -28,41 +29,30 @@ final class SoftmaxPass {
     }
   }
 
+  /// Scores that a query does not see, up to the next multiple of the lanes, are first made very
+  /// small, so that the loops run over whole vectors.
   private static void forward(long row, int seen, int padded, float scale, float[] scratch) {
-    FloatVector largest = Lanes.splat(Float.NEGATIVE_INFINITY);
-    int full = Lanes.F.loopBound(seen);
-    for (int i = 0; i < full; i += Lanes.COUNT) {
-      largest = largest.max(Lanes.bf16(row + 2L * i));
+    int whole = Math.ceilDiv(seen, Lanes.COUNT) * Lanes.COUNT;
+    for (int i = seen; i < whole; i++) {
+      Lanes.setBf16(row + 2L * i, UNSEEN);
     }
-    if (full < seen) {
-      FloatVector last = Lanes.bf16(row + 2L * full);
-      largest = largest.lanewise(VectorOperators.MAX, last, Lanes.below(full, seen));
+    FloatVector largest = Lanes.bf16(row);
+    for (int i = Lanes.COUNT; i < whole; i += Lanes.COUNT) {
+      largest = largest.max(Lanes.bf16(row + 2L * i));
     }
     float shift = -largest.reduceLanes(VectorOperators.MAX) * scale;
     FloatVector sum = FloatVector.zero(Lanes.F);
-    for (int i = 0; i < full; i += Lanes.COUNT) {
-      FloatVector e =
-          Lanes.exp(Lanes.bf16(row + 2L * i).fma(Lanes.splat(scale), Lanes.splat(shift)));
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      FloatVector score = Lanes.bf16(row + 2L * i);
+      FloatVector e = Lanes.exp(score.fma(Lanes.splat(scale), Lanes.splat(shift)));
       e.intoArray(scratch, i);
       sum = sum.add(e);
     }
-    int written = full;
-    if (full < seen) {
-      VectorMask<Float> mask = Lanes.below(full, seen);
-      FloatVector e =
-          Lanes.exp(Lanes.bf16(row + 2L * full).fma(Lanes.splat(scale), Lanes.splat(shift)));
-      FloatVector kept = FloatVector.zero(Lanes.F).blend(e, mask);
-      kept.intoArray(scratch, full);
-      sum = sum.add(kept);
-      written += Lanes.COUNT;
-    }
     float inverse = 1 / sum.reduceLanes(VectorOperators.ADD);
-    for (int i = 0; i < written; i += Lanes.COUNT) {
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
       Lanes.bf16(row + 2L * i, FloatVector.fromArray(Lanes.F, scratch, i).mul(inverse));
     }
-    for (int i = written; i < padded; i += Lanes.COUNT) {
-      Lanes.zeroBf16(row + 2L * i);
-    }
+    Lanes.zero(row + 2L * seen, 2L * (padded - seen));
   }
 
   /// Turns the gradient in the probabilities into the gradient in the scores: `scale * p * (dp -
