@@ -2,8 +2,6 @@ package dev.lathe.platform.tuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.lathe.platform.tuning.Key.Type;
-import dev.lathe.platform.tuning.Key.Use;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,10 +39,10 @@ class KeyTableTest {
     for (Key key : keys) {
       String name = code(key.name());
       switch (key.use()) {
-        case Use.Obeyed() -> obeyed.append(row(name, values(key.type()), standard(key)));
-        case Use.WithoutEffect(String why) ->
+        case Key.Use.Obeyed() -> obeyed.append(row(name, values(key.type()), standard(key)));
+        case Key.Use.WithoutEffect(String why) ->
             idle.computeIfAbsent(why, _ -> new ArrayList<>()).add(name);
-        case Use.Unsupported(String what) ->
+        case Key.Use.Unsupported(String what) ->
             missing.computeIfAbsent(what, _ -> new ArrayList<>()).add(name);
       }
     }
@@ -68,19 +66,19 @@ class KeyTableTest {
     return rows.toString();
   }
 
-  private static String values(Type type) {
+  private static String values(Key.Type type) {
     return switch (type) {
-      case Type.Flag() -> "`true`, `false`";
-      case Type.Whole(long least) -> "whole number from " + least;
-      case Type.Real real -> range(real);
-      case Type.Choice(List<String> names) ->
+      case Key.Type.Flag() -> "`true`, `false`";
+      case Key.Type.Whole(long least) -> "whole number from " + least;
+      case Key.Type.Real real -> range(real);
+      case Key.Type.Choice(List<String> names) ->
           String.join(", ", names.stream().map(KeyTableTest::code).toList());
-      case Type.Text() -> "text";
-      case Type.Names() -> "names, joined by commas";
+      case Key.Type.Text() -> "text";
+      case Key.Type.Names() -> "names, joined by commas";
     };
   }
 
-  private static String range(Type.Real real) {
+  private static String range(Key.Type.Real real) {
     String from = real.open() ? "above " : "from ";
     String to = real.openAbove() ? " to below " : " to ";
     return "number "
