@@ -120,7 +120,9 @@ final class PlanText {
 
   /// Marks each line for itself, so that colours do not run over the indentation.
   private static String mark(String text, UnaryOperator<String> scored) {
-    return text.lines().map(scored).collect(Collectors.joining("\n"))
+    return text.lines()
+            .map(line -> line.isBlank() ? line : scored.apply(line))
+            .collect(Collectors.joining("\n"))
         + (text.endsWith("\n") ? "\n" : "");
   }
 

@@ -242,7 +242,9 @@ public final class Preparation implements AutoCloseable {
       }
       if (recipe.data().onBadRow() == OnBadRow.FAIL) {
         throw LatheException.user(
-            unusable.size() + " bad rows:\n  " + String.join("\n  ", unusable),
+            unusable.size()
+                + (unusable.size() == 1 ? " bad row:\n  " : " bad rows:\n  ")
+                + String.join("\n  ", unusable),
             "correct them, raise cutoff_len, or leave them out with --on-bad-row skip");
       }
       unusable.forEach(reason -> notes.add("left out: " + reason));
