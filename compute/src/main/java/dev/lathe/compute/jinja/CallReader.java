@@ -35,6 +35,7 @@ final class CallReader {
   }
 
   /// The next argument, which must be there.
+  @SuppressWarnings("ReferenceEquality") // only this very marker says that nothing was given
   Value required(String name) {
     Value missing = new Value.Undefined("missing");
     Value value = next(name, missing);

@@ -49,7 +49,7 @@ final class Filters {
           case "default", "d" -> {
             Value otherwise = call.next("default_value", Text.EMPTY);
             boolean falsyToo = call.flag("boolean", false);
-            boolean absent = value instanceof Undefined || falsyToo && !Operations.truth(value);
+            boolean absent = value instanceof Undefined || (falsyToo && !Operations.truth(value));
             yield absent ? otherwise : value;
           }
           case "int" -> whole(value, call);
@@ -203,11 +203,11 @@ final class Filters {
     List<Value> results = new ArrayList<>();
     if (!call.hasMore()) {
       Value attribute = call.required("attribute");
-      Value absent = new Undefined("default");
-      Value otherwise = call.next("default", absent);
+      Value otherwise = call.next("default", new Undefined("default"));
       for (Value item : Operations.items(value, call.line())) {
         Value found = path(item, attribute, call);
-        results.add(found instanceof Undefined && otherwise != absent ? otherwise : found);
+        boolean replaced = found instanceof Undefined && !(otherwise instanceof Undefined);
+        results.add(replaced ? otherwise : found);
       }
       return new Items(results);
     }
@@ -308,7 +308,7 @@ final class Filters {
     boolean caseSensitive = call.flag("case_sensitive", false);
     String by = call.text("by", "key").characters();
     boolean reverse = call.flag("reverse", false);
-    if (!(value instanceof Mapping mapping) || !by.equals("key") && !by.equals("value")) {
+    if (!(value instanceof Mapping mapping) || (!by.equals("key") && !by.equals("value"))) {
       throw TemplateError.at(
           call.line(), "'dictsort' wants a mapping and by 'key' or 'value', not " + kind(value));
     }

@@ -214,6 +214,7 @@ final class Interpreter {
     return function(macro.name(), macro.parameters(), macro.body(), defined);
   }
 
+  @SuppressWarnings("ReferenceEquality") // only this very marker says that nothing was given
   private Function function(
       String name, List<Node.Parameter> parameters, List<Node.Statement> body, Scope defined) {
     return new Function(
