@@ -65,7 +65,7 @@ final class Checkpoints {
       throw DurableFiles.failure(place, Objects.requireNonNull(e.getCause()));
     } catch (LatheException e) {
       discard(temporary);
-      throw e;
+      throw DurableFiles.clarified(place, e);
     }
     return place;
   }

@@ -96,6 +96,17 @@ final class DurableFiles {
         cause);
   }
 
+  /// The failure of a writer further down, told as [#failure] where the disk is full.
+  static LatheException clarified(Path path, LatheException failure) {
+    for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+      if (cause instanceof IOException io) {
+        LatheException told = failure(path, io);
+        return told.kind() == LatheException.Kind.CAPACITY ? told : failure;
+      }
+    }
+    return failure;
+  }
+
   private static Path parent(Path file) {
     Path parent = file.toAbsolutePath().getParent();
     if (parent == null) {

@@ -2,6 +2,7 @@ package dev.lathe.platform.tuning;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.training.trainer.Trainer;
 import java.io.IOException;
@@ -52,6 +53,8 @@ final class Result {
       throw DurableFiles.failure(directory, e);
     } catch (UncheckedIOException e) {
       throw DurableFiles.failure(directory, Objects.requireNonNull(e.getCause()));
+    } catch (LatheException e) {
+      throw DurableFiles.clarified(directory, e);
     }
   }
 

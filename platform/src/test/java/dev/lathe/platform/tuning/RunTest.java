@@ -432,6 +432,13 @@ final class RunTest {
         DurableFiles.failure(
             directory.resolve("checkpoint-3"), new IOException("No space left on device"));
 
+    IOException full = new IOException("No space left on device");
+    LatheException below = LatheException.environment("cannot be written", "", full);
+    LatheException other =
+        LatheException.environment("cannot be written", "", new IOException("gone"));
+
+    assertThat(DurableFiles.clarified(directory, below)).hasMessageContaining("is full");
+    assertThat(DurableFiles.clarified(directory, other)).isSameAs(other);
     assertThat(failure.kind()).isEqualTo(LatheException.Kind.CAPACITY);
     assertThat(failure).hasMessageContaining("the disk of").hasMessageContaining("is full");
   }
