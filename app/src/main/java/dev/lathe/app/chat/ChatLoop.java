@@ -9,6 +9,7 @@ import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.Prompt;
 import dev.lathe.platform.gateway.Reply;
+import dev.lathe.platform.gateway.Reply.Ending;
 import dev.lathe.platform.gateway.ReplyStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -173,6 +174,11 @@ public final class ChatLoop {
     messages.add(Message.user(question));
     try {
       Reply reply = stream();
+      if (reply.outputTokens() == 0 && reply.ending() == Ending.CANCELLED) {
+        messages.removeLast();
+        hint("stopped before the first word; the question is forgotten");
+        return;
+      }
       messages.add(Message.assistant(reply.text()));
       screen.out().println();
       if (person) {

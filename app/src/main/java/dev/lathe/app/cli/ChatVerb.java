@@ -31,14 +31,14 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  lathe chat smollm2-135m-instruct",
-      "  lathe chat smollm2-135m-instruct --adapter runs/demo --system \"Answer in one sentence.\""
+      "  lathe chat smollm2-135m-instruct --adapter runs/mine --system \"Be brief.\""
     })
 final class ChatVerb implements Callable<Integer> {
   private final Context context;
 
   @Parameters(
       paramLabel = "MODEL",
-      description = "A pulled model's name, a Hugging Face directory, or a .gguf file.")
+      description = "A pulled model's name, a Hugging Face directory, or a GGUF file.")
   private String model = "";
 
   @Option(

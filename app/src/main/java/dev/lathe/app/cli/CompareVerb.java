@@ -40,7 +40,8 @@ import picocli.CommandLine.Parameters;
     footer = {
       "",
       "Example:",
-      "  lathe compare smollm2-135m-instruct --adapter runs/demo examples/quillmere/held_out.jsonl"
+      "  lathe compare smollm2-135m-instruct --adapter runs/mine \\",
+      "      examples/quillmere/held_out.jsonl"
     })
 final class CompareVerb implements Callable<Integer> {
   private static final int STREAMS = 16;
@@ -50,7 +51,7 @@ final class CompareVerb implements Callable<Integer> {
   @Parameters(
       index = "0",
       paramLabel = "MODEL",
-      description = "A pulled model's name, a Hugging Face directory, or a .gguf file.")
+      description = "A pulled model's name, a Hugging Face directory, or a GGUF file.")
   private String model = "";
 
   @Parameters(index = "1", paramLabel = "PROMPTS", description = "Questions as JSON lines.")

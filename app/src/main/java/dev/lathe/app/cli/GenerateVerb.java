@@ -37,7 +37,8 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  lathe generate smollm2-135m-instruct \"Name three rivers.\"",
-      "  lathe generate smollm2-135m-instruct --adapter runs/demo --input questions.jsonl > answers.jsonl"
+      "  lathe generate smollm2-135m-instruct --adapter runs/mine \\",
+      "      --input questions.jsonl > answers.jsonl"
     })
 final class GenerateVerb implements Callable<Integer> {
   /// How replies are written.
@@ -53,7 +54,7 @@ final class GenerateVerb implements Callable<Integer> {
   @Parameters(
       index = "0",
       paramLabel = "MODEL",
-      description = "A pulled model's name, a Hugging Face directory, or a .gguf file.")
+      description = "A pulled model's name, a Hugging Face directory, or a GGUF file.")
   private String model = "";
 
   @Parameters(index = "1", arity = "0..1", paramLabel = "PROMPT", description = "The prompt.")

@@ -4,14 +4,17 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.Nearest;
 import java.io.PrintWriter;
-import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /// Lathe's entry point: one verb per call.
 @Command(
@@ -84,18 +87,30 @@ public final class Main {
 
   private static int usage(Screen screen, ParameterException failure) {
     CommandLine verb = failure.getCommandLine();
-    String name = verb.getCommandSpec().qualifiedName();
+    String help = "see '" + verb.getCommandSpec().qualifiedName() + " --help'";
     String what = String.valueOf(failure.getMessage());
-    if (failure instanceof CommandLine.UnmatchedArgumentException unmatched) {
-      List<String> near = unmatched.getSuggestions();
-      if (!near.isEmpty()) {
-        what +=
-            ": did you mean "
-                + String.join(" or ", near.subList(0, Math.min(2, near.size())))
-                + "?";
-      }
+    if (failure instanceof UnmatchedArgumentException unmatched) {
+      String given = unmatched.getUnmatched().getFirst();
+      what = unmatched(verb, given);
+      help = near(verb, given).map(name -> "did you mean '" + name + "'? ").orElse("") + help;
     }
-    return Failures.report(screen, LatheException.user(what, "see '" + name + " --help'"), false);
+    return Failures.report(screen, LatheException.user(what, help), false);
+  }
+
+  private static String unmatched(CommandLine verb, String given) {
+    if (given.startsWith("-")) {
+      return "there is no option '" + given + "'";
+    }
+    return verb.getParent() == null
+        ? "there is no verb '" + given + "'"
+        : "'" + given + "' is one argument too many";
+  }
+
+  private static Optional<String> near(CommandLine verb, String given) {
+    CommandSpec spec = verb.getCommandSpec();
+    return given.startsWith("-")
+        ? Nearest.to(given, spec.optionsMap().keySet())
+        : Nearest.to(given, spec.subcommands().keySet());
   }
 
   private static String[] footer() {

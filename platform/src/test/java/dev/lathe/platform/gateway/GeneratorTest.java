@@ -1,0 +1,250 @@
+package dev.lathe.platform.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.adapter.AdapterFiles;
+import dev.lathe.compute.adapter.AdapterSpec;
+import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.JavaEngine;
+import dev.lathe.compute.engine.RandomAdapters;
+import dev.lathe.compute.engine.Sampling;
+import dev.lathe.compute.kernel.Storage;
+import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.ModelConfig.Projection;
+import dev.lathe.compute.model.TinyModels;
+import dev.lathe.compute.text.ChatTemplate;
+import dev.lathe.compute.text.Conversation;
+import dev.lathe.compute.text.Message;
+import dev.lathe.compute.text.Tokenizer;
+import dev.lathe.platform.gateway.Reply.Ending;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class GeneratorTest {
+  private static final EngineSettings SETTINGS =
+      EngineSettings.of(Storage.F32).withMaxStreams(4).withKvTokens(512).withThreads(1);
+  private static final AdapterSpec SPEC =
+      new AdapterSpec(4, 2, 0, false, Set.of(Projection.Q, Projection.V));
+
+  @TempDir private Path folder;
+  private Path model;
+  private Generator generator;
+
+  @BeforeEach
+  void openTinyModel() {
+    model = TinyModels.llama(folder.resolve("tiny"), 7);
+    generator = Generator.open(model, SETTINGS);
+  }
+
+  @AfterEach
+  void close() {
+    generator.close();
+  }
+
+  private static Ask ask(Prompt prompt, @Nullable Adapter adapter, int maxTokens, String... stops) {
+    return new Ask(prompt, adapter, Sampling.GREEDY, maxTokens, List.of(stops));
+  }
+
+  private static Prompt chat(String text) {
+    return new Prompt.Chat(Conversation.of(Message.user(text)));
+  }
+
+  private Reply reply(Ask ask) throws InterruptedException {
+    try (ReplyStream stream = generator.ask(ask)) {
+      return stream.readAll();
+    }
+  }
+
+  @Test
+  void batchGivesTheSameRepliesInOrderAsOneByOne() throws InterruptedException {
+    List<Ask> asks = new ArrayList<>();
+    List<Reply> single = new ArrayList<>();
+    for (int i = 0; i < 9; i++) {
+      asks.add(ask(chat("question " + i), null, 3 + i));
+      single.add(reply(asks.getLast()));
+    }
+    List<Integer> told = new ArrayList<>();
+
+    List<Reply> replies = generator.askAll(asks, (index, _) -> told.add(index));
+
+    assertThat(replies)
+        .extracting(Reply::text)
+        .isEqualTo(single.stream().map(Reply::text).toList());
+    assertThat(told).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8);
+  }
+
+  @Test
+  void limitOfTokensEndsTheReply() throws InterruptedException {
+    Reply reply = reply(ask(new Prompt.Raw("abc"), null, 5));
+
+    assertThat(reply.ending()).isEqualTo(Ending.LENGTH);
+    assertThat(reply.outputTokens()).isEqualTo(5);
+    assertThat(reply.promptTokens()).isEqualTo(3);
+  }
+
+  @Test
+  void stopTextEndsTheReplyBeforeIt() throws InterruptedException {
+    String whole = reply(ask(new Prompt.Raw("abc"), null, 40)).text();
+    String stop = whole.substring(whole.offsetByCodePoints(0, 4), whole.offsetByCodePoints(0, 7));
+
+    Reply reply = reply(ask(new Prompt.Raw("abc"), null, 40, stop));
+
+    assertThat(reply.text()).isEqualTo(whole.substring(0, whole.indexOf(stop)));
+    assertThat(reply.ending()).isEqualTo(Ending.STOP);
+  }
+
+  @Test
+  void piecesJoinedAreTheText() throws InterruptedException {
+    StringBuilder pieces = new StringBuilder();
+    try (ReplyStream stream = generator.ask(ask(chat("hello"), null, 20))) {
+      for (var piece = stream.next(); piece.isPresent(); piece = stream.next()) {
+        assertThat(piece.get()).isNotEmpty();
+        pieces.append(piece.get());
+      }
+
+      assertThat(stream.reply().text()).isEqualTo(pieces.toString());
+    }
+  }
+
+  @Test
+  void closingEarlyLeavesACancelledReply() throws InterruptedException {
+    try (ReplyStream stream = generator.ask(ask(new Prompt.Raw("abc"), null, 400))) {
+      stream.next();
+
+      assertThat(stream.reply().ending()).isEqualTo(Ending.CANCELLED);
+      assertThat(stream.next()).isEmpty();
+    }
+  }
+
+  @Test
+  void promptsThatDoNotFitAreNamedBeforeAnythingIsGenerated() {
+    List<Ask> asks =
+        List.of(ask(chat("fine"), null, 4), ask(new Prompt.Raw("x".repeat(600)), null, 4));
+
+    assertThatThrownBy(() ->
+            generator.askAll(
+                asks,
+                (index, _) -> {
+                  throw new AssertionError("reply " + index);
+                }))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("prompt 2 has 600 tokens");
+  }
+
+  @Test
+  void modelWithoutChatTemplateTakesRawPromptsOnly() throws Exception {
+    Files.delete(model.resolve("chat_template.jinja"));
+    generator.close();
+    generator = Generator.open(model, SETTINGS);
+
+    assertThat(reply(ask(new Prompt.Raw("abc"), null, 3)).outputTokens()).isPositive();
+    assertThatThrownBy(() -> generator.ask(ask(chat("hello"), null, 3)))
+        .isInstanceOf(LatheException.class);
+  }
+
+  @Test
+  void adapterFromElsewhereLoadsWithANoteAndChangesTheReply() throws InterruptedException {
+    Path directory = adapter();
+
+    Generator.Loaded loaded = generator.load(directory);
+
+    assertThat(loaded.note()).hasValueSatisfying(note -> assertThat(note).contains("lathe.json"));
+    assertThat(reply(ask(chat("hello"), loaded.adapter(), 20)).text())
+        .isNotEqualTo(reply(ask(chat("hello"), null, 20)).text());
+  }
+
+  @Test
+  void adapterOfOursLoadsWhenItsProbesAreReproduced() throws IOException {
+    Path directory = adapter();
+    record(directory, 0);
+
+    assertThat(generator.load(directory).note()).isEmpty();
+  }
+
+  @Test
+  void adapterWhoseProbesAreNotReproducedIsRefused() throws IOException {
+    Path directory = adapter();
+    record(directory, 0.02);
+
+    assertThatThrownBy(() -> generator.load(directory))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("does not answer as it was trained to")
+        .hasMessageContaining("probe prompt 1");
+  }
+
+  @Test
+  void adapterOfAnotherBaseTokenizerOrTemplateIsRefusedByName() throws IOException {
+    for (String key : List.of("base", "tokenizer", "template")) {
+      Path directory = adapter();
+      ObjectNode record = record(directory, 0);
+      record.put(key, "0".repeat(64));
+      Files.writeString(directory.resolve("lathe.json"), record.toString());
+
+      assertThatThrownBy(() -> generator.load(directory))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("differs in")
+          .hasMessageContaining(key.equals("base") ? "base model" : key);
+    }
+  }
+
+  @Test
+  void damagedRecordIsRefused() throws IOException {
+    Path directory = adapter();
+    Files.writeString(directory.resolve("lathe.json"), "{\"format\": 1, ");
+
+    assertThatThrownBy(() -> generator.load(directory))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("is damaged");
+  }
+
+  @Test
+  void missingAdapterIsNotFound() {
+    assertThatThrownBy(() -> generator.load(folder.resolve("nowhere")))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("there is no adapter directory");
+  }
+
+  private Path adapter() {
+    Path directory = folder.resolve("adapter");
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      Adapter adapter = RandomAdapters.of(checkpoint.config(), "a", 4, SPEC.targets(), 3);
+      AdapterFiles.write(directory, adapter, SPEC, "tiny");
+    }
+    return directory;
+  }
+
+  /// Writes `lathe.json` with the true logits of one probe, each moved by `shift`.
+  private ObjectNode record(Path directory, double shift) throws IOException {
+    try (Checkpoint checkpoint = Checkpoint.open(model);
+        Tokenizer tokenizer = Tokenizer.open(checkpoint);
+        JavaEngine engine = JavaEngine.open(checkpoint, SETTINGS)) {
+      int[] tokens = {1, 2, 3};
+      float[] logits = engine.logits(tokens, AdapterFiles.read(directory, checkpoint.config()));
+      ObjectNode json = new ObjectMapper().createObjectNode();
+      json.put("format", 1).put("base", checkpoint.sha256()).put("tokenizer", tokenizer.sha256());
+      json.put("template", ChatTemplate.of(checkpoint).sha256());
+      json.put("base_model_name_or_path", "tiny");
+      ObjectNode probe = json.putObject("probe");
+      probe.putObject("tolerance").put("absolute", 0.01).put("top1_margin", 0.02);
+      ObjectNode prompt = probe.putArray("prompts").addObject();
+      prompt.putArray("tokens").add(1).add(2).add(3);
+      prompt.putArray("logits").addArray().add(5).add(logits[5] + shift);
+      Files.writeString(directory.resolve("lathe.json"), json.toString());
+      return json;
+    }
+  }
+}
