@@ -153,7 +153,8 @@ class EndToEndTest {
     for (int i = 0; i < questions.size(); i++) {
       List<String> expected = new ArrayList<>();
       json.readTree(questions.get(i)).get("expected").forEach(e -> expected.add(e.asText()));
-      right += FactMatch.states(answers.get(i), expected) ? 1 : 0;
+      right +=
+          FactMatch.states(json.readTree(answers.get(i)).get("output").asText(), expected) ? 1 : 0;
     }
     return right;
   }
