@@ -29,8 +29,13 @@ public final class FineTuning {
         Preparation preparation = Preparation.open(recipe, model);
         Trainer trainer = preparation.trainer()) {
       preparation.releaseBase();
-      watcher.planned(plan(recipe, preparation, trainer), output.damaged());
-      return Run.execute(preparation.job(), output, trainer, stop, watcher::happened);
+      Plan plan = plan(recipe, preparation, trainer);
+      watcher.planned(plan, output.damaged());
+      return Run.execute(
+          preparation.job(),
+          output,
+          trainer,
+          new Run.Watch(stop, watcher::happened, plan.peakBytes()));
     }
   }
 

@@ -15,7 +15,7 @@ import java.util.List;
 /// @param steps steps of the whole run
 /// @param values trainable values
 /// @param probes what real batches cost
-/// @param peakBytes predicted peak memory of the process
+/// @param peakBytes predicted peak memory of the process, loading included
 /// @param seconds predicted time of the whole run
 /// @param memory what the process may take
 /// @param example one row as it is trained on

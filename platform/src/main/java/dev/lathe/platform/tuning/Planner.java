@@ -29,6 +29,7 @@ public final class Planner {
   private final Memory memory;
   private final List<Plan.Probe> probes = new ArrayList<>();
   private final long restingBytes;
+  private final long earlierPeakBytes;
 
   private Planner(Job job, Trainer trainer, Memory memory) {
     this.job = job;
@@ -36,6 +37,7 @@ public final class Planner {
     this.trainer = trainer;
     this.memory = memory;
     this.restingBytes = ProcessMemory.read().map(ProcessMemory::residentBytes).orElse(0L);
+    this.earlierPeakBytes = peak();
   }
 
   /// Plans; the trainer is afterwards as it was.
@@ -65,7 +67,8 @@ public final class Planner {
         course.epoch(course.totalSteps()),
         values(),
         probes,
-        probes.stream().mapToLong(Plan.Probe::peakBytes).max().orElse(0),
+        Math.max(
+            earlierPeakBytes, probes.stream().mapToLong(Plan.Probe::peakBytes).max().orElse(0)),
         seconds(batches),
         memory,
         pieces(example, tokenizer),

@@ -22,8 +22,7 @@ public final class Run {
   private final Job job;
   private final OutputDirectory output;
   private final Trainer trainer;
-  private final Stop stop;
-  private final Consumer<RunEvent> listener;
+  private final Watch watch;
   private final Course course;
   private final Checkpoints checkpoints;
   private final RunState state;
@@ -34,19 +33,19 @@ public final class Run {
   private final int startStep;
   private final long startTokens;
 
+  /// Who watches a run, and what it begins with.
+  ///
+  /// @param stop asks the run to end after the step it is in
+  /// @param listener hears of every step
+  /// @param earlierPeakBytes peak memory of the process before the counter was last reset
+  public record Watch(Stop stop, Consumer<RunEvent> listener, long earlierPeakBytes) {}
+
   private Run(
-      Job job,
-      OutputDirectory output,
-      Trainer trainer,
-      Stop stop,
-      Consumer<RunEvent> listener,
-      RunState state,
-      RunLog log) {
+      Job job, OutputDirectory output, Trainer trainer, Watch watch, RunState state, RunLog log) {
     this.job = job;
     this.output = output;
     this.trainer = trainer;
-    this.stop = stop;
-    this.listener = listener;
+    this.watch = watch;
     this.state = state;
     this.log = log;
     course = job.course();
@@ -65,17 +64,16 @@ public final class Run {
   /// @param trainer fresh, of the recipe's settings and the job's threads; stays the caller's
   /// @throws LatheException when the disk is full, a loss is not finite, or the checkpoint to
   ///   resume from belongs to another run; checkpoints on the disk stay good
-  public static Outcome execute(
-      Job job, OutputDirectory output, Trainer trainer, Stop stop, Consumer<RunEvent> listener) {
+  public static Outcome execute(Job job, OutputDirectory output, Trainer trainer, Watch watch) {
     RunState state = new RunState();
     if (output.resumeFrom().isPresent()) {
       Path checkpoint = output.resumeFrom().get();
       state = new Checkpoints(output.path(), job).restore(checkpoint, trainer);
-      listener.accept(new RunEvent.Resumed(checkpoint, state.step()));
+      watch.listener().accept(new RunEvent.Resumed(checkpoint, state.step()));
     }
     output.clear();
     try (RunLog log = RunLog.open(output.path().resolve(OutputDirectory.LOG), state.step())) {
-      return new Run(job, output, trainer, stop, listener, state, log).run();
+      return new Run(job, output, trainer, watch, state, log).run();
     }
   }
 
@@ -86,7 +84,7 @@ public final class Run {
     }
     boolean exhausted = isExhausted();
     while (state.step() < course.totalSteps() && !exhausted) {
-      if (stop.isRequested()) {
+      if (watch.stop().isRequested()) {
         return stopped();
       }
       step();
@@ -110,12 +108,14 @@ public final class Run {
     }
     state.add(report, batches.stream().mapToInt(TokenBatch::rows).sum());
     double seconds = (System.nanoTime() - began) / 1e9;
-    listener.accept(
-        new RunEvent.Stepped(
-            report,
-            course.totalSteps(),
-            course.epoch(next),
-            (state.tokens() - startTokens) / seconds));
+    watch
+        .listener()
+        .accept(
+            new RunEvent.Stepped(
+                report,
+                course.totalSteps(),
+                course.epoch(next),
+                (state.tokens() - startTokens) / seconds));
   }
 
   private String lastGood() {
@@ -129,7 +129,7 @@ public final class Run {
     boolean first = state.step() == 1 && job.recipe().cadence().logsFirstStep();
     boolean last = state.step() == course.totalSteps();
     if (state.hasWindow() && (first || last || isDue(job.recipe().cadence().logging()))) {
-      listener.accept(journal.loss());
+      watch.listener().accept(journal.loss());
     }
   }
 
@@ -160,7 +160,7 @@ public final class Run {
     double loss = trainer.evaluate(validation);
     boolean best = state.validated(loss);
     journal.validation(loss, (System.nanoTime() - start) / 1e9);
-    listener.accept(new RunEvent.Validated(state.step(), loss, best));
+    watch.listener().accept(new RunEvent.Validated(state.step(), loss, best));
   }
 
   private boolean isExhausted() {
@@ -173,7 +173,7 @@ public final class Run {
     RunState books = RunState.fromJson(state.toJson(), state.history());
     books.addSeconds(sessionSeconds());
     Path checkpoint = checkpoints.save(trainer, books, journal.trainerState());
-    listener.accept(new RunEvent.Saved(checkpoint, state.step()));
+    watch.listener().accept(new RunEvent.Saved(checkpoint, state.step()));
     return checkpoint;
   }
 
@@ -191,7 +191,9 @@ public final class Run {
 
   private Outcome finish(boolean early) {
     if (early) {
-      listener.accept(new RunEvent.StoppedEarly(state.step(), job.recipe().cadence().patience()));
+      watch
+          .listener()
+          .accept(new RunEvent.StoppedEarly(state.step(), job.recipe().cadence().patience()));
     }
     ObjectNode results = trainResults();
     journal.end(results);
@@ -219,7 +221,7 @@ public final class Run {
     boolean older = state.hasBest() && state.bestStep() != state.step();
     if (job.recipe().cadence().keepsBest() && older && CheckpointManifest.fault(best).isEmpty()) {
       trainer.restore(best);
-      listener.accept(new RunEvent.TookBest(state.bestStep(), state.bestLoss()));
+      watch.listener().accept(new RunEvent.TookBest(state.bestStep(), state.bestLoss()));
       return OptionalDouble.of(state.bestLoss());
     }
     if (state.lastValidated() != state.step()) {
@@ -246,8 +248,9 @@ public final class Run {
     return results;
   }
 
-  private static long peakBytes() {
-    return ProcessMemory.read().map(ProcessMemory::peakBytes).orElse(0L);
+  private long peakBytes() {
+    long now = ProcessMemory.read().map(ProcessMemory::peakBytes).orElse(0L);
+    return Math.max(watch.earlierPeakBytes(), now);
   }
 
   private double sessionSeconds() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
+import dev.lathe.training.trainer.Trainer;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -441,5 +442,19 @@ final class RunTest {
     assertThat(DurableFiles.clarified(directory, other)).isSameAs(other);
     assertThat(failure.kind()).isEqualTo(LatheException.Kind.CAPACITY);
     assertThat(failure).hasMessageContaining("the disk of").hasMessageContaining("is full");
+  }
+
+  @Test
+  void memoryThatWasTakenBeforeTheFirstStepCounts() throws IOException {
+    Workshop workshop = usual("run");
+    Job job = workshop.job();
+
+    try (OutputDirectory output = OutputDirectory.open(job.recipe().output());
+        Trainer trainer = workshop.trainer(job)) {
+      Run.execute(job, output, trainer, new Run.Watch(new Stop(), event -> {}, 1L << 50));
+    }
+
+    assertThat(workshop.json("train_results.json").get("peak_memory_bytes").asLong())
+        .isEqualTo(1L << 50);
   }
 }

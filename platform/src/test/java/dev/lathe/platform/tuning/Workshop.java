@@ -138,7 +138,7 @@ final class Workshop {
     Job job = job();
     try (OutputDirectory directory = OutputDirectory.open(job.recipe().output());
         Trainer trainer = trainer(job)) {
-      return Run.execute(job, directory, trainer, stop, listener);
+      return Run.execute(job, directory, trainer, new Run.Watch(stop, listener, 0));
     }
   }
 
