@@ -8,6 +8,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Vectors of fp32 lanes over absolute addresses of native memory, stored as bf16 or fp32.
@@ -22,6 +23,11 @@ final class Lanes {
   /// Lanes of one vector.
   static final int COUNT = F.length();
 
+  private static final VectorShuffle<Float> BY_8 = turned(8);
+  private static final VectorShuffle<Float> BY_4 = turned(4);
+  private static final VectorShuffle<Float> BY_2 = turned(2);
+  private static final VectorShuffle<Float> BY_1 = turned(1);
+
   private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
@@ -33,6 +39,26 @@ final class Lanes {
   private static final float LARGEST = 88f;
 
   private Lanes() {}
+
+  private static VectorShuffle<Float> turned(int lanes) {
+    return VectorShuffle.iota(F, lanes, 1, true);
+  }
+
+  /// The sum of all lanes, halves upon halves: the same bits however often this has run.
+  ///
+  /// `reduceLanes(ADD)` leaves the order of the additions open, and it is another one interpreted
+  /// than compiled, so that the bits of a run would depend on when its code was compiled.
+  static float sum(FloatVector vector) {
+    FloatVector sums = vector;
+    if (COUNT > 8) {
+      sums = sums.add(sums.rearrange(BY_8));
+    }
+    if (COUNT > 4) {
+      sums = sums.add(sums.rearrange(BY_4));
+    }
+    sums = sums.add(sums.rearrange(BY_2));
+    return sums.add(sums.rearrange(BY_1)).lane(0);
+  }
 
   static FloatVector bf16(long address) {
     ShortVector bits = ShortVector.fromMemorySegment(S, MEMORY, address, ORDER);

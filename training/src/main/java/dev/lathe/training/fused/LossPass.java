@@ -46,7 +46,7 @@ final class LossPass {
     for (int i = 0; i < bound; i += Lanes.COUNT) {
       sums = sums.add(Lanes.exp(Lanes.bf16(logits + 2L * i).sub(largest)));
     }
-    double sum = sums.reduceLanes(VectorOperators.ADD);
+    double sum = Lanes.sum(sums);
     for (int i = bound; i < vocabulary; i++) {
       sum += Math.exp(Lanes.getBf16(logits + 2L * i) - largest);
     }

@@ -1,7 +1,6 @@
 package dev.lathe.training.fused;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467: `y = w * h / sqrt(mean(h^2) + epsilon)`,
 /// with the residual sum before it, and its gradient. All rows bf16 unless said otherwise; the
@@ -58,7 +57,7 @@ record NormPass(int width, float epsilon, long weight) {
       FloatVector scaled = Lanes.bf16(dy + 2L * i).mul(Lanes.fp32(weight + 4L * i));
       dots = scaled.fma(Lanes.bf16(h + 2L * i), dots);
     }
-    float mean = dots.reduceLanes(VectorOperators.ADD) * inverse * inverse / width;
+    float mean = Lanes.sum(dots) * inverse * inverse / width;
     for (int i = 0; i < width; i += Lanes.COUNT) {
       FloatVector scaled = Lanes.bf16(dy + 2L * i).mul(Lanes.fp32(weight + 4L * i));
       FloatVector gradient = scaled.sub(Lanes.bf16(h + 2L * i).mul(mean)).mul(inverse);
@@ -73,7 +72,7 @@ record NormPass(int width, float epsilon, long weight) {
           Lanes.bf16(dy + 2L * i).add(Lanes.bf16(more + 2L * i)).mul(Lanes.fp32(weight + 4L * i));
       dots = scaled.fma(Lanes.bf16(h + 2L * i), dots);
     }
-    float mean = dots.reduceLanes(VectorOperators.ADD) * inverse * inverse / width;
+    float mean = Lanes.sum(dots) * inverse * inverse / width;
     for (int i = 0; i < width; i += Lanes.COUNT) {
       FloatVector w = Lanes.fp32(weight + 4L * i);
       FloatVector x = Lanes.bf16(h + 2L * i);
@@ -92,7 +91,7 @@ record NormPass(int width, float epsilon, long weight) {
       FloatVector rounded = Lanes.bf16(sum + 2L * i);
       squares = rounded.fma(rounded, squares);
     }
-    return squares.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(squares);
   }
 
   private float squares(long h) {
@@ -101,7 +100,7 @@ record NormPass(int width, float epsilon, long weight) {
       FloatVector x = Lanes.bf16(h + 2L * i);
       squares = x.fma(x, squares);
     }
-    return squares.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(squares);
   }
 
   private float inverseRoot(float squares) {

@@ -7,7 +7,6 @@ import dev.lathe.compute.weights.WeightSource;
 import dev.lathe.training.tensor.Scope;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.bytedeco.pytorch.global.torch;
 
 /// Final norm, output head and loss, for scored tokens only, a chunk of them at a time.
@@ -105,7 +104,7 @@ final class ScoredHead implements AutoCloseable {
             for (int i = 0; i < config.width(); i += Lanes.COUNT) {
               sum = Lanes.bf16(normed.at(0, i)).fma(Lanes.bf16(head.at(token, i)), sum);
             }
-            result[token] = sum.reduceLanes(VectorOperators.ADD);
+            result[token] = Lanes.sum(sum);
           }
         });
     return result;

@@ -48,7 +48,7 @@ final class SoftmaxPass {
       e.intoArray(scratch, i);
       sum = sum.add(e);
     }
-    float inverse = 1 / sum.reduceLanes(VectorOperators.ADD);
+    float inverse = 1 / Lanes.sum(sum);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
       Lanes.bf16(row + 2L * i, FloatVector.fromArray(Lanes.F, scratch, i).mul(inverse));
     }
@@ -69,7 +69,7 @@ final class SoftmaxPass {
       for (int i = 0; i < padded; i += Lanes.COUNT) {
         dots = Lanes.bf16(p + 2L * i).fma(Lanes.bf16(d + 2L * i), dots);
       }
-      float dot = dots.reduceLanes(VectorOperators.ADD);
+      float dot = Lanes.sum(dots);
       for (int i = 0; i < padded; i += Lanes.COUNT) {
         FloatVector centred = Lanes.bf16(d + 2L * i).sub(dot).mul(scale);
         Lanes.bf16(d + 2L * i, Lanes.bf16(p + 2L * i).mul(centred));
