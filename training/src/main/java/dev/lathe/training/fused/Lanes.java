@@ -133,18 +133,6 @@ final class Lanes {
     return p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
   }
 
-  /// The sum of all lanes, in one fixed order. `reduceLanes` may add in another order once its
-  /// caller is compiled, and a run would not repeat to the last bit.
-  static float sum(FloatVector value) {
-    float[] lanes = value.toArray();
-    for (int width = COUNT / 2; width > 0; width /= 2) {
-      for (int i = 0; i < width; i++) {
-        lanes[i] += lanes[i + width];
-      }
-    }
-    return lanes[0];
-  }
-
   static FloatVector sigmoid(FloatVector x) {
     return splat(1f).div(exp(x.neg()).add(1f));
   }
