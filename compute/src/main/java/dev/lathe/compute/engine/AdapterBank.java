@@ -1,7 +1,6 @@
 package dev.lathe.compute.engine;
 
 import dev.lathe.compute.adapter.Adapter;
-import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.ModelConfig;
 import java.util.IdentityHashMap;
 import org.jspecify.annotations.Nullable;
@@ -35,17 +34,14 @@ final class AdapterBank implements AutoCloseable {
   }
 
   private final ModelConfig config;
-  private final Storage weights;
   private final int idleKept;
   private final IdentityHashMap<Adapter, Lease> leases = new IdentityHashMap<>();
   private long clock;
   private int nextGroup = 1;
 
-  /// @param weights how the base's weights are kept
   /// @param idleKept adapters kept packed although nobody holds them
-  AdapterBank(ModelConfig config, Storage weights, int idleKept) {
+  AdapterBank(ModelConfig config, int idleKept) {
     this.config = config;
-    this.weights = weights;
     this.idleKept = idleKept;
   }
 
@@ -53,7 +49,7 @@ final class AdapterBank implements AutoCloseable {
   Lease acquire(Adapter adapter) {
     Lease lease = leases.get(adapter);
     if (lease == null) {
-      lease = new Lease(adapter, PackedAdapter.of(config, adapter, weights), nextGroup++);
+      lease = new Lease(adapter, PackedAdapter.of(config, adapter), nextGroup++);
       leases.put(adapter, lease);
     }
     lease.holders++;
@@ -64,7 +60,6 @@ final class AdapterBank implements AutoCloseable {
   void release(@Nullable Lease lease) {
     if (lease != null) {
       lease.holders--;
-      lease.lastUse = ++clock;
       evict();
     }
   }

@@ -73,7 +73,7 @@ public final class JavaEngine implements Engine {
     int maxRows = maxRows(settings);
     int maxOutputs = settings.maxStreams();
     decoder = new Decoder(config, weights, cache, kernel, workers, maxRows, maxOutputs);
-    adapters = new AdapterBank(config, settings.weightStorage(), IDLE_ADAPTERS);
+    adapters = new AdapterBank(config, IDLE_ADAPTERS);
     batch = new Batch(maxRows);
     candidates = new Candidates(config.vocabulary());
     thread = Thread.ofPlatform().daemon().name("lathe-engine").unstarted(this::loop);

@@ -31,10 +31,8 @@ final class PackedAdapter implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final @Nullable Part[] parts;
   private final int maxRanks;
-  private final Storage storage;
 
-  private PackedAdapter(ModelConfig config, Adapter adapter, Storage storage) {
-    this.storage = storage;
+  private PackedAdapter(ModelConfig config, Adapter adapter) {
     parts = new Part[config.layers() * Group.values().length];
     int most = 0;
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -50,10 +48,9 @@ final class PackedAdapter implements AutoCloseable {
     maxRanks = most;
   }
 
-  /// Packs an adapter that [#check] has passed: in fp32 over fp32 weights, else in bfloat16, for
-  /// which a batch of many adapters has half as much to read.
-  static PackedAdapter of(ModelConfig config, Adapter adapter, Storage weights) {
-    return new PackedAdapter(config, adapter, weights == Storage.F32 ? Storage.F32 : Storage.BF16);
+  /// Packs an adapter that [#check] has passed.
+  static PackedAdapter of(ModelConfig config, Adapter adapter) {
+    return new PackedAdapter(config, adapter);
   }
 
   /// The largest sum of ranks of a group.
@@ -99,7 +96,7 @@ final class PackedAdapter implements AutoCloseable {
   }
 
   private PackedMatrix matrix(float[] values, int outputs, int inputs) {
-    PackedMatrix matrix = PackedMatrix.allocate(storage, outputs, inputs, arena);
+    PackedMatrix matrix = PackedMatrix.allocate(Storage.F32, outputs, inputs, arena);
     float[] block = new float[PackedMatrix.PANEL * inputs];
     for (int panel = 0; panel < matrix.panels(); panel++) {
       int row = panel * PackedMatrix.PANEL;
