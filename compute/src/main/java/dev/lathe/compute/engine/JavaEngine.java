@@ -259,7 +259,11 @@ public final class JavaEngine implements Engine {
       Sequence sequence = new Sequence(request.prompt(), limit, lease == null ? 0 : lease.group());
       Sampler sampler = new Sampler(request, kernel, config.vocabulary());
       scheduler.add(sequence);
-      live.add(new Live(sequence, request, sampler, lease, stream));
+      Live each = new Live(sequence, request, sampler, lease, stream);
+      live.add(each);
+      if (sampler.mustStop()) {
+        finish(each, TokenEvent.Reason.STOP);
+      }
     } catch (RuntimeException | Error e) {
       adapters.release(lease);
       stream.deliver(new TokenEvent.Failed(failure(e)));
@@ -326,22 +330,24 @@ public final class JavaEngine implements Engine {
 
   private void choose(Live each, Rows logits, int output) {
     Sequence sequence = each.sequence();
-    int token;
     try {
-      token = each.sampler().next(sequence, logits.values(), logits.at(output), candidates);
-    } catch (LatheException e) {
+      int token = each.sampler().next(sequence, logits.values(), logits.at(output), candidates);
+      if (each.request().stopTokens().contains(token)) {
+        finish(each, TokenEvent.Reason.STOP);
+        return;
+      }
+      if (sequence.length() < sequence.limit()) {
+        sequence.append(token);
+        each.stream().deliver(new TokenEvent.Token(token));
+        each.sampler().accept(token);
+      }
+    } catch (RuntimeException e) {
       fail(sequence, e);
       return;
     }
-    if (each.request().stopTokens().contains(token)) {
+    if (each.sampler().mustStop()) {
       finish(each, TokenEvent.Reason.STOP);
-      return;
-    }
-    if (sequence.length() < sequence.limit()) {
-      sequence.append(token);
-      each.stream().deliver(new TokenEvent.Token(token));
-    }
-    if (sequence.length() == sequence.limit()) {
+    } else if (sequence.length() == sequence.limit()) {
       finish(each, TokenEvent.Reason.LENGTH);
     }
   }

@@ -2,6 +2,7 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.adapter.Adapter;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// One generation.
@@ -11,14 +12,19 @@ import org.jspecify.annotations.Nullable;
 /// @param maxTokens most tokens to generate, at least 1
 /// @param stopTokens tokens that end the generation; they are not part of the output. None: the
 ///   generation goes on to its most tokens
-/// @param minTokens tokens before which no stop token is chosen, `[0, maxTokens]`
+/// @param minTokens tokens before which no stop token is chosen, `[0, maxTokens]`; a constraint
+///   that allows nothing more ends the generation all the same
+/// @param constraint gives what the tokens are held to, or null when they are free; asked once,
+///   when the stream starts, by the engine's thread, so it should only hand out what was made
+///   before
 public record Request(
     int[] prompt,
     @Nullable Adapter adapter,
     Sampling sampling,
     int maxTokens,
     Set<Integer> stopTokens,
-    int minTokens) {
+    int minTokens,
+    @Nullable Supplier<? extends TokenConstraint> constraint) {
   public Request {
     stopTokens = Set.copyOf(stopTokens);
     if (prompt.length == 0) {
@@ -33,13 +39,23 @@ public record Request(
     }
   }
 
-  /// One that may stop at once.
+  /// One that may stop at once and is free.
   public Request(
       int[] prompt,
       @Nullable Adapter adapter,
       Sampling sampling,
       int maxTokens,
       Set<Integer> stopTokens) {
-    this(prompt, adapter, sampling, maxTokens, stopTokens, 0);
+    this(prompt, adapter, sampling, maxTokens, stopTokens, 0, null);
+  }
+
+  /// The same, held to a constraint.
+  public Request withConstraint(Supplier<? extends TokenConstraint> source) {
+    return new Request(prompt, adapter, sampling, maxTokens, stopTokens, minTokens, source);
+  }
+
+  /// The same with another least number of tokens.
+  public Request withMinTokens(int least) {
+    return new Request(prompt, adapter, sampling, maxTokens, stopTokens, least, constraint);
   }
 }

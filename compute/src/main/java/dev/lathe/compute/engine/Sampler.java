@@ -2,39 +2,95 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.Kernel;
+import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Set;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
-/// Chooses the next token of one stream. Order as in transformers: bias, penalties, temperature,
-/// top-k, top-p, min-p. Its random numbers depend on the seed alone.
+/// Chooses the next token of one stream. First what the constraint forbids falls out; then as in
+/// transformers: bias, penalties, temperature, top-k, top-p, min-p. Its random numbers depend on
+/// the seed alone.
 final class Sampler {
   /// How far below the largest logit the first look for candidates goes; doubled until it suffices.
   private static final float FIRST_DEPTH = 8;
 
   private final Sampling sampling;
-  private final Set<Integer> stopTokens;
+  private final int[] stopTokens;
+  private final int[] biased;
+  private final float[] biases;
+  private final @Nullable TokenConstraint constraint;
   private final int minTokens;
   private final Kernel kernel;
   private final int vocabulary;
   private final SplittableRandom random;
   private final BitSet seen = new BitSet();
   private final BitSet written = new BitSet();
+  private final long[] allowed;
+
+  /// Whether the constraint allows a token that is not a stop token.
+  private boolean anyAllowed = true;
+
+  private boolean stopAllowed = true;
   private int known;
 
   Sampler(Request request, Kernel kernel, int vocabulary) {
     this.sampling = request.sampling();
-    this.stopTokens = request.stopTokens();
+    this.stopTokens = request.stopTokens().stream().mapToInt(Integer::intValue).toArray();
+    this.biased = sampling.logitBias().keySet().stream().mapToInt(Integer::intValue).toArray();
+    this.biases = new float[biased.length];
+    for (int i = 0; i < biased.length; i++) {
+      biases[i] = sampling.logitBias().getOrDefault(biased[i], 0f);
+    }
+    this.constraint = request.constraint() == null ? null : request.constraint().get();
+    this.allowed = new long[constraint == null ? 0 : (vocabulary + 63) / 64];
     this.minTokens = request.minTokens();
     this.kernel = kernel;
     this.vocabulary = vocabulary;
     this.random = new SplittableRandom(sampling.seed());
+    look();
+  }
+
+  /// Asks the constraint what may come next.
+  private void look() {
+    if (constraint == null) {
+      return;
+    }
+    Arrays.fill(allowed, -1);
+    if (vocabulary % 64 != 0) {
+      allowed[allowed.length - 1] = (1L << vocabulary) - 1;
+    }
+    constraint.mask(allowed);
+    stopAllowed = constraint.mayStop();
+    for (int id : stopTokens) {
+      allowed[id / 64] &= ~(1L << id);
+    }
+    anyAllowed = false;
+    for (long word : allowed) {
+      anyAllowed |= word != 0;
+    }
+    for (int id : stopTokens) {
+      allowed[id / 64] |= stopAllowed ? 1L << id : 0;
+    }
+  }
+
+  /// Whether the constraint is fulfilled and allows nothing more.
+  boolean mustStop() {
+    return !anyAllowed && stopAllowed;
+  }
+
+  /// Takes note that the token returned last became part of the output.
+  void accept(int token) {
+    if (constraint != null) {
+      constraint.accept(token);
+      look();
+    }
   }
 
   /// The next token of a sequence.
   ///
   /// @param logits the row's logits from `at` on; changed
   int next(Sequence sequence, float[] logits, int at, Candidates candidates) {
+    forbid(sequence, logits, at);
     shift(sequence, logits, at);
     repeat(sequence, logits, at);
     int likeliest = kernel.argmax(logits, at, vocabulary);
@@ -51,15 +107,34 @@ final class Sampler {
     return draw(logits, at, max, candidates);
   }
 
-  /// What is added to logits: bias, frequency and presence penalties; minus infinity to a stop
-  /// token that would come too early.
-  private void shift(Sequence sequence, float[] logits, int at) {
+  /// Minus infinity to what the constraint forbids and to a stop token that would come too early.
+  private void forbid(Sequence sequence, float[] logits, int at) {
+    if (!anyAllowed) {
+      throw LatheException.user(
+          "after %d tokens of output the constraint allows no token of the vocabulary"
+              .formatted(sequence.outputLength()),
+          "loosen the grammar, the schema or the list of choices");
+    }
     if (sequence.outputLength() < minTokens) {
       for (int id : stopTokens) {
         logits[at + id] = Float.NEGATIVE_INFINITY;
       }
     }
-    sampling.logitBias().forEach((id, bias) -> logits[at + id] += bias);
+    for (int word = 0; word < allowed.length; word++) {
+      for (long bits = ~allowed[word]; bits != 0; bits &= bits - 1) {
+        int id = word * 64 + Long.numberOfTrailingZeros(bits);
+        if (id < vocabulary) {
+          logits[at + id] = Float.NEGATIVE_INFINITY;
+        }
+      }
+    }
+  }
+
+  /// What is added to logits: bias, frequency and presence penalties.
+  private void shift(Sequence sequence, float[] logits, int at) {
+    for (int i = 0; i < biased.length; i++) {
+      logits[at + biased[i]] += biases[i];
+    }
     if (sampling.frequencyPenalty() != 0 || sampling.presencePenalty() != 0) {
       written.clear();
       for (int i = sequence.promptLength(); i < sequence.length(); i++) {

@@ -16,7 +16,9 @@ import dev.lathe.compute.model.TinyModels;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -320,6 +322,88 @@ class JavaEngineTest {
           .isInstanceOf(LatheException.class)
           .hasMessageContaining("cache of 1,048,576 tokens")
           .hasMessageContaining("100 MiB are free");
+    }
+  }
+
+  /// Allows even tokens that have not come yet and are less than a bound; may stop after two.
+  private static final class EvenOnce implements TokenConstraint {
+    private final int bound;
+    private final Set<Integer> come = new HashSet<>();
+
+    EvenOnce(int bound) {
+      this.bound = bound;
+    }
+
+    @Override
+    public void mask(long[] allowed) {
+      for (int id = 0; id < allowed.length * 64; id++) {
+        if (id % 2 == 1 || id >= bound || come.contains(id)) {
+          allowed[id / 64] &= ~(1L << id);
+        }
+      }
+    }
+
+    @Override
+    public void accept(int token) {
+      assertThat(come.add(token)).isTrue();
+    }
+
+    @Override
+    public boolean mayStop() {
+      return come.size() >= 2;
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, 1.5})
+  void aConstrainedStreamKeepsToItsConstraintAndEndsWithIt(double temperature) throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      Sampling sampling = new Sampling(temperature, 0, 1, 0, 1, 7);
+      Request free = new Request(prompt(9, 1), null, sampling, 30, Set.of());
+
+      try (TokenStream stream = engine.submit(free.withConstraint(() -> new EvenOnce(10)))) {
+        assertThat(read(stream)).containsExactlyInAnyOrder(0, 2, 4, 6, 8);
+        assertThat(stream.next()).isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.STOP, 9, 5));
+      }
+      assertThat(generate(engine, free)).hasSize(30);
+    }
+  }
+
+  @Test
+  void aStopTokenComesExactlyWhenTheConstraintMayStop() throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      Sampling wantsToStop = new Sampling(0, 0, 1, 0, 1, 0, 0, Map.of(7, 100f), 0);
+      Request request = new Request(prompt(9, 1), null, wantsToStop, 30, Set.of(7));
+
+      try (TokenStream stream = engine.submit(request.withConstraint(() -> new EvenOnce(250)))) {
+        assertThat(read(stream)).hasSize(2);
+        assertThat(stream.next()).isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.STOP, 9, 2));
+      }
+    }
+  }
+
+  @Test
+  void aConstraintThatLeadsNowhereOrThrowsFailsItsStreamAlone() throws Exception {
+    try (Checkpoint model = llama();
+        JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
+      Request request = greedy(prompt(9, 1), null, 30);
+      List<Integer> expected = generate(engine, request);
+      TokenStream good = engine.submit(request);
+
+      try (TokenStream stuck = engine.submit(request.withConstraint(() -> new EvenOnce(1)));
+          TokenStream broken =
+              engine.submit(
+                  request.withConstraint(() -> {
+                    throw new IllegalStateException("no grammar");
+                  }))) {
+        assertThat(read(stuck)).containsExactly(0);
+        assertThat(((TokenEvent.Failed) stuck.next()).error())
+            .hasMessageContaining("after 1 tokens of output the constraint allows no token");
+        assertThat(((TokenEvent.Failed) broken.next()).error()).hasMessageContaining("no grammar");
+      }
+      assertThat(read(good)).isEqualTo(expected);
     }
   }
 }

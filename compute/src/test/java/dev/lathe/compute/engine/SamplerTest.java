@@ -147,7 +147,8 @@ class SamplerTest {
 
   @Test
   void noStopTokenComesBeforeTheLeastTokens() {
-    Request request = new Request(new int[] {0}, null, Sampling.GREEDY, 9, Set.of(1), 1);
+    Request request =
+        new Request(new int[] {0}, null, Sampling.GREEDY, 9, Set.of(1)).withMinTokens(1);
     Sampler sampler = new Sampler(request, Kernel.best(), 3);
     Sequence sequence = new Sequence(new int[] {0}, 10, 0);
 
