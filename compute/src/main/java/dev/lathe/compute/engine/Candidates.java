@@ -1,16 +1,33 @@
 package dev.lathe.compute.engine;
 
-/// Tokens that may be chosen and their weights: scratch space of a sampler, reused from token to
-/// token. Equal weights keep the order of their ids.
+/// Tokens that may be chosen and their weights: scratch space of the samplers of one engine, reused
+/// from token to token. Equal weights keep the order of their ids.
 final class Candidates {
+  private final int vocabulary;
   private final int[] ids;
   private final double[] weights;
   private int size;
   private boolean sorted;
 
+  private float[] kept = new float[0];
+
   Candidates(int vocabulary) {
+    this.vocabulary = vocabulary;
     ids = new int[vocabulary];
     weights = new double[vocabulary];
+  }
+
+  int vocabulary() {
+    return vocabulary;
+  }
+
+  /// A copy of the logits from `at` on, valid until the next.
+  float[] keep(float[] logits, int at) {
+    if (kept.length == 0) {
+      kept = new float[vocabulary];
+    }
+    System.arraycopy(logits, at, kept, 0, vocabulary);
+    return kept;
   }
 
   void clear() {

@@ -98,18 +98,24 @@ final class Decoder {
     if (count > maxOutputs) {
       throw new IllegalArgumentException(count + " rows of logits, room for " + maxOutputs);
     }
-    rows(
-        count,
-        i -> {
-          int row = batch.outputRows[first + i];
-          norm(residual, row, weights.finalNorm(), normed, i);
-        });
+    rows(count, i -> finalNorm(batch.outputRows[first + i], i));
     PackedMatrix head = weights.head();
     workers.run(
         (from, to, worker) -> kernel.multiply(head, normed, logits, count, from, to, false),
         head.panels(),
         16);
     return logits;
+  }
+
+  /// The last hidden state `[E]` of one row after the final norm, in row 0; valid until the next
+  /// call.
+  Rows hidden(int row) {
+    finalNorm(row, 0);
+    return normed;
+  }
+
+  private void finalNorm(int row, int to) {
+    norm(residual, row, weights.finalNorm(), normed, to);
   }
 
   int maxOutputs() {

@@ -1,5 +1,9 @@
 package dev.lathe.compute.engine;
 
+import dev.lathe.compute.adapter.Adapter;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
 /// One base model, any number of adapters and streams in one batch.
 public interface Engine extends AutoCloseable {
   /// Admits a request.
@@ -7,6 +11,14 @@ public interface Engine extends AutoCloseable {
   /// @throws dev.lathe.compute.LatheException when it can never fit: prompt longer than the
   ///   context, an adapter whose shapes are not the base's
   TokenStream submit(Request request);
+
+  /// Texts as vectors of length 1, computed side by side. Waits for all.
+  ///
+  /// @param texts token ids, at least one each
+  /// @return one `[E]` for each text
+  /// @throws dev.lathe.compute.LatheException when one can never fit
+  List<float[]> embed(List<int[]> texts, @Nullable Adapter adapter, Pooling pooling)
+      throws InterruptedException;
 
   @Override
   void close();

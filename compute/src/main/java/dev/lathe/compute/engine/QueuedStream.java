@@ -4,8 +4,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// The handover from the engine's thread to the reader. Holds at most as many events as the request
-/// has output tokens, and the end.
+/// The handover from the engine's thread to the reader. Holds at most an event for each token of
+/// the request, and the end.
 final class QueuedStream implements TokenStream {
   private final LinkedBlockingQueue<TokenEvent> events = new LinkedBlockingQueue<>();
   private final Consumer<QueuedStream> onClose;
@@ -27,8 +27,9 @@ final class QueuedStream implements TokenStream {
       return end;
     }
     TokenEvent event = events.take();
-    if (!(event instanceof TokenEvent.Token)) {
-      end = event;
+    switch (event) {
+      case TokenEvent.PromptToken _, TokenEvent.Token _ -> {}
+      case TokenEvent.Finished _, TokenEvent.Failed _ -> end = event;
     }
     return event;
   }

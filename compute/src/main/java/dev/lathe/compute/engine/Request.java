@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param prompt token ids, at least one; owned by the request
 /// @param adapter applied to prompt and output, or none
-/// @param maxTokens most tokens to generate, at least 1
+/// @param maxTokens most tokens to generate, at least 1; 0 to do no more than score the prompt
 /// @param stopTokens tokens that end the generation; they are not part of the output. None: the
 ///   generation goes on to its most tokens
 /// @param minTokens tokens before which no stop token is chosen, `[0, maxTokens]`; a constraint
@@ -24,14 +24,19 @@ public record Request(
     int maxTokens,
     Set<Integer> stopTokens,
     int minTokens,
-    @Nullable Supplier<? extends TokenConstraint> constraint) {
+    @Nullable Supplier<? extends TokenConstraint> constraint,
+    Logprobs logprobs) {
   public Request {
     stopTokens = Set.copyOf(stopTokens);
     if (prompt.length == 0) {
       throw new IllegalArgumentException("an empty prompt");
     }
-    if (maxTokens < 1) {
+    boolean scoring = logprobs.prompt() >= 0;
+    if (maxTokens < (scoring ? 0 : 1)) {
       throw new IllegalArgumentException("max tokens " + maxTokens + " is less than 1");
+    }
+    if (scoring && logprobs.promptFrom() >= prompt.length && maxTokens == 0) {
+      throw new IllegalArgumentException("neither tokens nor log-probabilities are asked for");
     }
     if (minTokens < 0 || minTokens > maxTokens) {
       throw new IllegalArgumentException(
@@ -46,16 +51,29 @@ public record Request(
       Sampling sampling,
       int maxTokens,
       Set<Integer> stopTokens) {
-    this(prompt, adapter, sampling, maxTokens, stopTokens, 0, null);
+    this(prompt, adapter, sampling, maxTokens, stopTokens, 0, null, Logprobs.NONE);
+  }
+
+  /// One that generates nothing and scores its prompt.
+  public static Request scoring(int[] prompt, @Nullable Adapter adapter, Logprobs logprobs) {
+    return new Request(prompt, adapter, Sampling.GREEDY, 0, Set.of(), 0, null, logprobs);
   }
 
   /// The same, held to a constraint.
   public Request withConstraint(Supplier<? extends TokenConstraint> source) {
-    return new Request(prompt, adapter, sampling, maxTokens, stopTokens, minTokens, source);
+    return new Request(
+        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, source, logprobs);
   }
 
   /// The same with another least number of tokens.
   public Request withMinTokens(int least) {
-    return new Request(prompt, adapter, sampling, maxTokens, stopTokens, least, constraint);
+    return new Request(
+        prompt, adapter, sampling, maxTokens, stopTokens, least, constraint, logprobs);
+  }
+
+  /// The same with log-probabilities.
+  public Request withLogprobs(Logprobs wanted) {
+    return new Request(
+        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, constraint, wanted);
   }
 }

@@ -21,6 +21,7 @@ final class Sampler {
   private final @Nullable TokenConstraint constraint;
   private final int minTokens;
   private final Kernel kernel;
+  private final Candidates candidates;
   private final int vocabulary;
   private final SplittableRandom random;
   private final BitSet seen = new BitSet();
@@ -33,7 +34,7 @@ final class Sampler {
   private boolean stopAllowed = true;
   private int known;
 
-  Sampler(Request request, Kernel kernel, int vocabulary) {
+  Sampler(Request request, Kernel kernel, Candidates candidates) {
     this.sampling = request.sampling();
     this.stopTokens = request.stopTokens().stream().mapToInt(Integer::intValue).toArray();
     this.biased = sampling.logitBias().keySet().stream().mapToInt(Integer::intValue).toArray();
@@ -42,11 +43,12 @@ final class Sampler {
       biases[i] = sampling.logitBias().getOrDefault(biased[i], 0f);
     }
     this.constraint = request.constraint() == null ? null : request.constraint().get();
-    this.allowed = new long[constraint == null ? 0 : (vocabulary + 63) / 64];
     this.minTokens = request.minTokens();
     this.kernel = kernel;
-    this.vocabulary = vocabulary;
+    this.candidates = candidates;
+    this.vocabulary = candidates.vocabulary();
     this.random = new SplittableRandom(sampling.seed());
+    this.allowed = new long[constraint == null ? 0 : (vocabulary + 63) / 64];
     look();
   }
 
@@ -89,10 +91,19 @@ final class Sampler {
   /// The next token of a sequence.
   ///
   /// @param logits the row's logits from `at` on; changed
-  int next(Sequence sequence, float[] logits, int at, Candidates candidates) {
+  int next(Sequence sequence, float[] logits, int at) {
     forbid(sequence, logits, at);
     shift(sequence, logits, at);
     repeat(sequence, logits, at);
+    int likeliest = likeliest(logits, at);
+    float max = logits[at + likeliest];
+    if (sampling.temperature() == 0) {
+      return likeliest;
+    }
+    return draw(logits, at, max);
+  }
+
+  private int likeliest(float[] logits, int at) {
     int likeliest = kernel.argmax(logits, at, vocabulary);
     float max = likeliest < 0 ? Float.NaN : logits[at + likeliest];
     if (!Float.isFinite(max)) {
@@ -101,10 +112,18 @@ final class Sampler {
           "the model's largest logit is " + max,
           "check the model and the adapter for values that are not finite");
     }
-    if (sampling.temperature() == 0) {
-      return likeliest;
-    }
-    return draw(logits, at, max, candidates);
+    return likeliest;
+  }
+
+  /// A copy of logits that [#next] is about to change.
+  float[] keep(float[] logits, int at) {
+    return candidates.keep(logits, at);
+  }
+
+  /// How likely a token is by unchanged logits.
+  Likelihood likelihood(int token, float[] logits, int at, int alternatives) {
+    float max = logits[at + likeliest(logits, at)];
+    return Likelihood.of(token, logits, at, vocabulary, max, alternatives);
   }
 
   /// Minus infinity to what the constraint forbids and to a stop token that would come too early.
@@ -162,7 +181,7 @@ final class Sampler {
     }
   }
 
-  private int draw(float[] logits, int at, float max, Candidates candidates) {
+  private int draw(float[] logits, int at, float max) {
     boolean all = sampling.topK() == 0 && sampling.topP() == 1;
     float depth = all ? Float.POSITIVE_INFINITY : FIRST_DEPTH * (float) sampling.temperature();
     double total = 0;
@@ -179,7 +198,7 @@ final class Sampler {
         }
       }
       boolean complete = candidates.size() == vocabulary || Float.isInfinite(depth);
-      if (cut(candidates, complete, total)) {
+      if (cut(complete, total)) {
         return candidates.pick(random.nextDouble());
       }
       depth = depth > 1000 ? Float.POSITIVE_INFINITY : depth * 2;
@@ -187,7 +206,7 @@ final class Sampler {
   }
 
   /// Applies top-k, top-p and min-p; false when more candidates must be looked at first.
-  private boolean cut(Candidates candidates, boolean complete, double allMass) {
+  private boolean cut(boolean complete, double allMass) {
     int k = sampling.topK();
     if (k > 0) {
       if (candidates.size() < k && !complete) {

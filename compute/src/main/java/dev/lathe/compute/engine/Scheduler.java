@@ -16,9 +16,11 @@ import java.util.List;
 /// Not thread-safe.
 final class Scheduler {
   /// Part of a step: tokens `[first, first + count)` of a sequence.
-  ///
-  /// @param last whether these are the last pending tokens, so that a next one can be chosen
-  record Entry(Sequence sequence, int first, int count, boolean last) {}
+  record Entry(Sequence sequence, int first, int count) {
+    int end() {
+      return first + count;
+    }
+  }
 
   private static final Comparator<Entry> BY_ADAPTER =
       Comparator.comparingInt(entry -> entry.sequence().adapterGroup());
@@ -93,7 +95,7 @@ final class Scheduler {
     for (int i = 0; i < running.size(); i++) {
       Sequence sequence = running.get(i);
       if (sequence.pending() == 1 && makeRoom(sequence, sequence.length())) {
-        step.add(new Entry(sequence, sequence.computed(), 1, true));
+        step.add(new Entry(sequence, sequence.computed(), 1));
       }
     }
   }
@@ -136,7 +138,7 @@ final class Scheduler {
     }
     count = Math.min(count, sequence.pageCount() * slots - first);
     if (count > 0) {
-      step.add(new Entry(sequence, first, count, first + count == sequence.length()));
+      step.add(new Entry(sequence, first, count));
     }
     return count;
   }

@@ -10,19 +10,27 @@ final class Sequence {
   private int[] tokens;
   private int length;
   private int computed;
+  private int wanted;
   private int[] pages;
   private int pageCount;
 
   /// @param prompt copied
   /// @param limit most tokens, prompt included
   /// @param adapterGroup rows of equal groups stand together in a step
-  Sequence(int[] prompt, int limit, int adapterGroup) {
+  /// @param wanted first position whose result is wanted
+  Sequence(int[] prompt, int limit, int adapterGroup, int wanted) {
+    this.wanted = wanted;
     this.promptLength = prompt.length;
     this.limit = limit;
     this.adapterGroup = adapterGroup;
     this.tokens = Arrays.copyOf(prompt, Math.min(limit, prompt.length + 256));
     this.length = prompt.length;
     this.pages = new int[8];
+  }
+
+  /// One whose results are wanted from the end of the prompt on.
+  Sequence(int[] prompt, int limit, int adapterGroup) {
+    this(prompt, limit, adapterGroup, prompt.length - 1);
   }
 
   int promptLength() {
@@ -69,6 +77,17 @@ final class Sequence {
 
   void advance(int count) {
     computed += count;
+  }
+
+  /// First position whose result is still wanted. What lies before needs its keys and values only,
+  /// wherever they come from.
+  int wanted() {
+    return wanted;
+  }
+
+  /// Takes note that the results up to here were taken.
+  void taken(int position) {
+    wanted = position + 1;
   }
 
   /// The page table; valid up to [#pageCount].

@@ -1,11 +1,20 @@
 package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
+import org.jspecify.annotations.Nullable;
 
-/// What a stream delivers: any number of tokens, then exactly one end.
+/// What a stream delivers: the likelihoods of prompt tokens where they were asked for, any number
+/// of tokens, then exactly one end.
 public sealed interface TokenEvent {
+  /// How likely a token of the prompt was.
+  ///
+  /// @param position its place in the prompt; the events come in this order, without a gap
+  record PromptToken(int position, Likelihood likelihood) implements TokenEvent {}
+
   /// One generated token.
-  record Token(int id) implements TokenEvent {}
+  ///
+  /// @param likelihood where log-probabilities were asked for
+  record Token(int id, @Nullable Likelihood likelihood) implements TokenEvent {}
 
   /// The regular end.
   ///
@@ -18,7 +27,7 @@ public sealed interface TokenEvent {
 
   /// Why a generation ended.
   enum Reason {
-    /// A stop token was chosen.
+    /// A stop token was chosen, or the constraint allows nothing more.
     STOP,
     /// The most tokens, or the end of the context, were reached.
     LENGTH,

@@ -1,5 +1,9 @@
 package dev.lathe.compute.engine;
 
+import static dev.lathe.compute.engine.Streams.generate;
+import static dev.lathe.compute.engine.Streams.greedy;
+import static dev.lathe.compute.engine.Streams.prompt;
+import static dev.lathe.compute.engine.Streams.read;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -19,9 +23,7 @@ import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,29 +43,6 @@ class JavaEngineTest {
     return family.equals("llama")
         ? llama()
         : Checkpoint.open(TinyModels.qwen2(folder.resolve("qwen2"), 12));
-  }
-
-  private static int[] prompt(int length, long seed) {
-    return new Random(seed).ints(length, 0, 256).toArray();
-  }
-
-  private static Request greedy(int[] prompt, @Nullable Adapter adapter, int maxTokens) {
-    return new Request(prompt, adapter, Sampling.GREEDY, maxTokens, Set.of());
-  }
-
-  private static List<Integer> read(TokenStream stream) throws InterruptedException {
-    List<Integer> tokens = new ArrayList<>();
-    while (stream.next() instanceof TokenEvent.Token token) {
-      tokens.add(token.id());
-    }
-    return tokens;
-  }
-
-  private static List<Integer> generate(Engine engine, Request request)
-      throws InterruptedException {
-    try (TokenStream stream = engine.submit(request)) {
-      return read(stream);
-    }
   }
 
   private static void assertClose(float[][] actual, double[][] expected, double allowed) {

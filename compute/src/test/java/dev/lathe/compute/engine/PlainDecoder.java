@@ -23,6 +23,12 @@ final class PlainDecoder {
 
   /// Logits after every token, `[T][V]`.
   double[][] logits(int[] tokens) {
+    String head = config.tiedEmbeddings() ? WeightNames.EMBEDDING : WeightNames.HEAD;
+    return times(hidden(tokens), weight(head), config.vocabulary());
+  }
+
+  /// States after the final norm, `[T][E]`.
+  double[][] hidden(int[] tokens) {
     double[][] x = new double[tokens.length][];
     float[] embedding = weight(WeightNames.EMBEDDING);
     for (int t = 0; t < tokens.length; t++) {
@@ -49,8 +55,7 @@ final class PlainDecoder {
       }
       add(x, project(layer, Projection.DOWN, gate));
     }
-    String head = config.tiedEmbeddings() ? WeightNames.EMBEDDING : WeightNames.HEAD;
-    return times(norm(x, WeightNames.FINAL_NORM), weight(head), config.vocabulary());
+    return norm(x, WeightNames.FINAL_NORM);
   }
 
   private float[] weight(String name) {

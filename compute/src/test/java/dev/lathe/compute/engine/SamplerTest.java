@@ -18,16 +18,15 @@ class SamplerTest {
 
   private static Sampler sampler(Sampling sampling, int vocabulary) {
     Request request = new Request(new int[] {0}, null, sampling, 9, Set.of());
-    return new Sampler(request, Kernel.best(), vocabulary);
+    return new Sampler(request, Kernel.best(), new Candidates(vocabulary));
   }
 
   private static double[] frequencies(Sampling sampling, float[] logits) {
     Sampler sampler = sampler(sampling, logits.length);
-    Candidates candidates = new Candidates(logits.length);
     Sequence sequence = new Sequence(new int[] {0}, 10, 0);
     double[] counts = new double[logits.length];
     for (int i = 0; i < DRAWS; i++) {
-      counts[sampler.next(sequence, logits.clone(), 0, candidates)] += 1.0 / DRAWS;
+      counts[sampler.next(sequence, logits.clone(), 0)] += 1.0 / DRAWS;
     }
     return counts;
   }
@@ -105,11 +104,10 @@ class SamplerTest {
   void repetitionPenaltyWeakensTokensOfPromptAndOutput() {
     Sampler sampler = sampler(new Sampling(0, 0, 1, 0, 2, 0), 3);
     Sequence sequence = new Sequence(new int[] {0}, 10, 0);
-    Candidates candidates = new Candidates(3);
 
-    int first = sampler.next(sequence, new float[] {4, 3, 1}, 0, candidates);
+    int first = sampler.next(sequence, new float[] {4, 3, 1}, 0);
     sequence.append(first);
-    int second = sampler.next(sequence, new float[] {4, 3, 2.5f}, 0, candidates);
+    int second = sampler.next(sequence, new float[] {4, 3, 2.5f}, 0);
 
     assertThat(first).isEqualTo(1);
     assertThat(second).isEqualTo(2);
@@ -125,10 +123,10 @@ class SamplerTest {
 
     int frequency =
         sampler(new Sampling(0, 0, 1, 0, 1, 0.9, 0, Map.of(), 0), 3)
-            .next(sequence, logits.clone(), 0, new Candidates(3));
+            .next(sequence, logits.clone(), 0);
     int presence =
         sampler(new Sampling(0, 0, 1, 0, 1, 0, 0.9, Map.of(), 0), 3)
-            .next(sequence, logits.clone(), 0, new Candidates(3));
+            .next(sequence, logits.clone(), 0);
 
     assertThat(frequency).as("5 - 1.8, 4 - 0.9, 3.4 of the prompt").isEqualTo(2);
     assertThat(presence).as("5 - 0.9, 4 - 0.9, 3.4").isEqualTo(0);
@@ -139,8 +137,7 @@ class SamplerTest {
     Sampling biased = new Sampling(0, 0, 1, 0, 1, 0, 0, Map.of(0, -3f, 2, 1.5f), 0);
 
     int token =
-        sampler(biased, 3)
-            .next(new Sequence(new int[] {0}, 10, 0), new float[] {4, 2, 1}, 0, new Candidates(3));
+        sampler(biased, 3).next(new Sequence(new int[] {0}, 10, 0), new float[] {4, 2, 1}, 0);
 
     assertThat(token).isEqualTo(2);
   }
@@ -149,12 +146,12 @@ class SamplerTest {
   void noStopTokenComesBeforeTheLeastTokens() {
     Request request =
         new Request(new int[] {0}, null, Sampling.GREEDY, 9, Set.of(1)).withMinTokens(1);
-    Sampler sampler = new Sampler(request, Kernel.best(), 3);
+    Sampler sampler = new Sampler(request, Kernel.best(), new Candidates(3));
     Sequence sequence = new Sequence(new int[] {0}, 10, 0);
 
-    int first = sampler.next(sequence, new float[] {0, 9, 1}, 0, new Candidates(3));
+    int first = sampler.next(sequence, new float[] {0, 9, 1}, 0);
     sequence.append(first);
-    int second = sampler.next(sequence, new float[] {0, 9, 1}, 0, new Candidates(3));
+    int second = sampler.next(sequence, new float[] {0, 9, 1}, 0);
 
     assertThat(first).isEqualTo(2);
     assertThat(second).isEqualTo(1);
@@ -176,8 +173,7 @@ class SamplerTest {
     float[] logits = new float[40];
     logits[7] = Float.NaN;
 
-    assertThatThrownBy(
-            () -> sampler.next(new Sequence(new int[1], 2, 0), logits, 0, new Candidates(40)))
+    assertThatThrownBy(() -> sampler.next(new Sequence(new int[1], 2, 0), logits, 0))
         .isInstanceOf(LatheException.class)
         .hasMessageContaining("NaN");
   }

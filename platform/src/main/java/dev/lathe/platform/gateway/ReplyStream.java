@@ -37,7 +37,8 @@ public final class ReplyStream implements AutoCloseable {
     while (ending.isEmpty()) {
       String piece =
           switch (tokens.next()) {
-            case TokenEvent.Token(int id) -> token(id);
+            case TokenEvent.PromptToken _ -> "";
+            case TokenEvent.Token token -> token(token.id());
             case TokenEvent.Finished finished -> finish(finished.reason());
             case TokenEvent.Failed failed -> throw failed.error();
           };
