@@ -72,6 +72,7 @@ class ArchitectureTest {
           row("app.terminal", "platform.evaluation"),
           row("app.chat", "app.terminal", "platform.gateway", "compute.text"),
           row("app.demo", "platform.evaluation", "platform.tuning", "compute.adapter"),
+          row("app.load"),
           row("app.cli", "app.*", "platform.*", "training.trainer", "compute.*"));
 
   private static Map.Entry<String, Set<String>> row(String user, String... used) {

@@ -17,6 +17,7 @@ final class Verbs {
         new ChatVerb(context),
         new GenerateVerb(context),
         new CompareVerb(context),
+        BenchVerb.commandLine(context),
         new TestVerb(),
         new CompletionVerb(context),
         new VersionVerb(context));
