@@ -174,6 +174,21 @@ final class Checkpoints {
     return RunState.fromJson(run.get("state"), history);
   }
 
+  /// Takes the adapter of a checkpoint of this run, and nothing else of it.
+  ///
+  /// @throws LatheException when the checkpoint is not whole
+  void takeAdapter(int step, Trainer trainer) {
+    Path checkpoint = path(step);
+    CheckpointManifest.fault(checkpoint)
+        .ifPresent(fault -> {
+          throw LatheException.environment(
+              "the best checkpoint '" + checkpoint + "' is damaged: " + fault,
+              "set overwrite_output_dir=true to start anew, or use another checkpoint as it is",
+              null);
+        });
+    trainer.take(checkpoint);
+  }
+
   private List<String> differences(JsonNode run) {
     List<String> differences = new ArrayList<>();
     JsonNode before = run.path("settings");

@@ -1,5 +1,6 @@
 package dev.lathe.platform.tuning;
 
+import dev.lathe.compute.Nearest;
 import dev.lathe.platform.tuning.Key.Use;
 import java.io.IOException;
 import java.io.InputStream;
@@ -46,34 +47,7 @@ final class Keys {
 
   /// The known name that is nearest by edits, where one is near.
   Optional<String> nearest(String name) {
-    String best = "";
-    int least = Math.max(2, name.length() / 3) + 1;
-    for (Key key : keys.values()) {
-      int distance = distance(name, key.name());
-      if (distance < least) {
-        least = distance;
-        best = key.name();
-      }
-    }
-    return best.isEmpty() ? Optional.empty() : Optional.of(best);
-  }
-
-  /// Edits (insert, delete, change) from one word to the other.
-  static int distance(String from, String to) {
-    int[] row = new int[to.length() + 1];
-    for (int j = 0; j <= to.length(); j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= from.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= to.length(); j++) {
-        int changed = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(changed, Math.min(row[j], row[j - 1]) + 1);
-      }
-    }
-    return row[to.length()];
+    return Nearest.to(name, keys.keySet());
   }
 
   private static void put(Map<String, Key> keys, Key key) {

@@ -8,6 +8,7 @@ import dev.lathe.platform.tuning.Recipe.Precision;
 import dev.lathe.platform.tuning.Recipe.Schedule;
 import dev.lathe.platform.tuning.Recipe.Scoring;
 import dev.lathe.platform.tuning.Recipe.When;
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -154,9 +155,14 @@ final class RecipeBuilder {
       problems.add("'load_best_model_at_end' compares validations: set eval_strategy");
     } else if (saving.when() != validation.when()) {
       problems.add("'load_best_model_at_end' needs save_strategy to be the same as eval_strategy");
-    } else if (saving.when() == When.STEPS && saving.steps() % validation.steps() != 0) {
+    } else if (saving.when() == When.STEPS && !isMultiple(saving.steps(), validation.steps())) {
       problems.add("'load_best_model_at_end' needs save_steps to be a multiple of eval_steps");
     }
+  }
+
+  /// Shares of the run, like 0.3 and 0.1, are compared as they are written.
+  private static boolean isMultiple(double most, double least) {
+    return BigDecimal.valueOf(most).remainder(BigDecimal.valueOf(least)).signum() == 0;
   }
 
   private boolean validates() {

@@ -80,7 +80,7 @@ public final class Run {
   private Outcome run() {
     checkpoints.requireSpace(trainer.adapter("check"));
     if (job.recipe().cadence().validatesFirst() && state.step() == 0) {
-      validate();
+      validateAndKeepBest();
     }
     boolean exhausted = isExhausted();
     while (state.step() < course.totalSteps() && !exhausted) {
@@ -135,16 +135,30 @@ public final class Run {
 
   private void validateIfDue() {
     if (isDue(job.recipe().cadence().validation())) {
-      validate();
+      validateAndKeepBest();
+    }
+  }
+
+  /// The best adapter is on the disk from the validation on that found it, also where no checkpoint
+  /// is due.
+  private void validateAndKeepBest() {
+    validate();
+    boolean best = state.bestStep() == state.step();
+    if (best && job.recipe().cadence().keepsBest() && !isSavingDue()) {
+      save();
     }
   }
 
   private void saveIfDue() {
-    Every saving = job.recipe().cadence().saving();
-    boolean last = saving.when() == Recipe.When.STEPS && state.step() == course.totalSteps();
-    if (last || isDue(saving)) {
+    if (isSavingDue()) {
       save();
     }
+  }
+
+  private boolean isSavingDue() {
+    Every saving = job.recipe().cadence().saving();
+    boolean last = saving.when() == Recipe.When.STEPS && state.step() == course.totalSteps();
+    return state.step() > 0 && (last || isDue(saving));
   }
 
   private boolean isDue(Every every) {
@@ -217,10 +231,9 @@ public final class Run {
     if (validation.isEmpty()) {
       return OptionalDouble.empty();
     }
-    Path best = checkpoints.path(state.bestStep());
     boolean older = state.hasBest() && state.bestStep() != state.step();
-    if (job.recipe().cadence().keepsBest() && older && CheckpointManifest.fault(best).isEmpty()) {
-      trainer.restore(best);
+    if (job.recipe().cadence().keepsBest() && older) {
+      checkpoints.takeAdapter(state.bestStep(), trainer);
       watch.listener().accept(new RunEvent.TookBest(state.bestStep(), state.bestLoss()));
       return OptionalDouble.of(state.bestLoss());
     }

@@ -345,6 +345,12 @@ final class RecipeParserTest {
                 "eval_strategy=epoch",
                 "save_strategy=steps"))
         .hasMessageContaining("the same as eval_strategy");
+    parse(
+        "--load_best_model_at_end",
+        "val_size=0.1",
+        "eval_strategy=steps",
+        "eval_steps=0.1",
+        "save_steps=0.3");
     assertThatThrownBy(() -> parse("seed=1", "--seed", "2"))
         .hasMessageContaining("'seed' is given twice");
   }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
 import dev.lathe.training.trainer.Trainer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -321,16 +322,7 @@ final class RunTest {
 
   @Test
   void oldCheckpointsGoButNeverTheBest() throws IOException {
-    Workshop workshop =
-        usual("run")
-            .rows(10, 4)
-            .with("val_size=4")
-            .with("eval_strategy=steps")
-            .with("eval_steps=2")
-            .with("save_total_limit=2")
-            .with("load_best_model_at_end=true")
-            .with("lr_scheduler_type=constant_with_warmup")
-            .with("learning_rate=3");
+    Workshop workshop = overshooting("run").with("save_total_limit=2");
 
     List<RunEvent> events = workshop.events();
 
@@ -350,6 +342,74 @@ final class RunTest {
             Files.readAllBytes(
                 directory.resolve("run/checkpoint-" + best + "/adapter_model.safetensors")));
     assertThat(workshop.json("lathe.json").get("best_step").asInt()).isEqualTo(best);
+  }
+
+  /// Under a rate that overshoots the best validation is an early one.
+  private Workshop overshooting(String output) {
+    return usual(output)
+        .rows(10, 4)
+        .with("val_size=4")
+        .with("eval_strategy=steps")
+        .with("eval_steps=2")
+        .with("load_best_model_at_end=true")
+        .with("lr_scheduler_type=constant_with_warmup")
+        .with("learning_rate=3");
+  }
+
+  @Test
+  void theBestAdapterIsTakenFromCheckpointsWithoutTheTrainersState() throws IOException {
+    Workshop whole = overshooting("whole");
+    whole.run();
+
+    Workshop lean = overshooting("lean").with("save_only_model=true");
+    List<RunEvent> events = lean.events();
+
+    assertThat(events).last().isInstanceOf(RunEvent.TookBest.class);
+    assertThat(lean.adapter()).isEqualTo(whole.adapter());
+  }
+
+  @Test
+  void theBestAdapterIsKeptWhereNoCheckpointIsDue() throws IOException {
+    Workshop workshop = overshooting("run").with("save_steps=8");
+
+    List<RunEvent> events = workshop.events();
+
+    int best = workshop.json("trainer_state.json").get("best_global_step").asInt();
+    assertThat(best).isPositive().isLessThan(8);
+    assertThat(events).last().isInstanceOf(RunEvent.TookBest.class);
+    assertThat(workshop.adapter())
+        .isEqualTo(
+            Files.readAllBytes(
+                directory.resolve("run/checkpoint-" + best + "/adapter_model.safetensors")));
+  }
+
+  @Test
+  void aDamagedBestCheckpointIsNotPassedOverInSilence() {
+    Workshop workshop = overshooting("run");
+
+    assertThatThrownBy(() ->
+            workshop.run(
+                new Stop(),
+                event -> {
+                  if (event instanceof RunEvent.Saved saved && saved.step() == 8) {
+                    damageAllBut(8);
+                  }
+                }))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("the best checkpoint")
+        .hasMessageContaining("is damaged");
+  }
+
+  private void damageAllBut(int step) {
+    try {
+      for (Path checkpoint : OutputDirectory.checkpoints(directory.resolve("run"))) {
+        if (OutputDirectory.step(checkpoint) != step) {
+          Files.writeString(checkpoint.resolve("adapter_model.safetensors"), "cut");
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test

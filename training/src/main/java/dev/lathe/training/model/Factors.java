@@ -93,4 +93,24 @@ public final class Factors {
     }
     return new Adapter(name, factors);
   }
+
+  /// Copies an adapter of exactly these factors into `values`; the inverse of [#adapter].
+  ///
+  /// @throws IllegalArgumentException when it has other factors, another rank or another scaling
+  public void copy(Adapter adapter, float[] values) {
+    int copied = 0;
+    for (Adapter.Factor factor : adapter.factors()) {
+      if (factor.rank() != spec.rank() || factor.scaling() != (float) spec.scaling()) {
+        throw new IllegalArgumentException(adapter.name() + " has another rank or scaling");
+      }
+      int a = a(factor.layer(), factor.projection());
+      int b = b(factor.layer(), factor.projection());
+      System.arraycopy(factor.a(), 0, values, a, factor.a().length);
+      System.arraycopy(factor.b(), 0, values, b, factor.b().length);
+      copied += factor.a().length + factor.b().length;
+    }
+    if (copied != size) {
+      throw new IllegalArgumentException(adapter.name() + " lacks some of the factors");
+    }
+  }
 }

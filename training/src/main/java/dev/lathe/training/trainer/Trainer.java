@@ -2,6 +2,7 @@ package dev.lathe.training.trainer;
 
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.compute.adapter.AdapterSpec;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Projection;
@@ -151,6 +152,15 @@ public final class Trainer implements AutoCloseable {
   ///   nothing is changed then
   public void restore(Path directory) {
     step = new TrainerState(factors, settings).read(directory, values, optimizer);
+  }
+
+  /// Takes the factors of an adapter as [#adapter] gave it and [AdapterFiles] keeps it; optimizer
+  /// and step stay as they are.
+  ///
+  /// @param directory the adapter's files
+  /// @throws LatheException when they cannot be read
+  public void take(Path directory) {
+    factors.copy(AdapterFiles.read(directory, factors.config()), values);
   }
 
   @Override
