@@ -110,7 +110,7 @@ final class DemoVerb implements Callable<Integer> {
 
   private Path model(DemoSet set) {
     step(1, "The model");
-    ModelStore store = Models.store(context.environment());
+    ModelStore store = Models.pulling(context.environment());
     StoredModel model;
     try (PullView view = new PullView(screen)) {
       model = store.pull(set.model(), PullOptions.DEFAULT, view);

@@ -4,27 +4,47 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.platform.registry.ModelStore;
 import dev.lathe.platform.registry.SourceSettings;
 import java.net.URI;
+import java.net.URISyntaxException;
 
 /// The models of this machine, as the process's environment places them.
 final class Models {
   private Models() {}
 
-  /// The store under `LATHE_HOME`, pulling from where `HF_ENDPOINT` and its kin say.
+  /// The store under `LATHE_HOME`, for what needs no network.
   static ModelStore store(Environment environment) {
+    return new ModelStore(environment.home());
+  }
+
+  /// The same store, pulling from where `HF_ENDPOINT` and its kin say.
+  ///
+  /// @throws LatheException when one of them is no web address
+  static ModelStore pulling(Environment environment) {
+    String modelScope = environment.modelScope();
     SourceSettings settings =
         SourceSettings.DEFAULT
             .withHub(endpoint("HF_ENDPOINT", environment.hub()), environment.hubToken())
-            .withModelScope(endpoint("MODELSCOPE_DOMAIN", environment.modelScope()));
+            .withModelScope(
+                endpoint(
+                    "MODELSCOPE_DOMAIN",
+                    modelScope.contains("://") ? modelScope : "https://" + modelScope));
     return new ModelStore(environment.home(), settings);
   }
 
-  private static URI endpoint(String variable, URI found) {
-    boolean web = "http".equals(found.getScheme()) || "https".equals(found.getScheme());
-    if (!web || found.getHost() == null) {
-      throw LatheException.user(
-          "%s is '%s', wanted is a web address".formatted(variable, found),
-          "write it as https://hub.example");
+  private static URI endpoint(String variable, String text) {
+    LatheException refusal =
+        LatheException.user(
+            "%s is '%s', wanted is a web address".formatted(variable, text),
+            "write it as https://hub.example");
+    try {
+      URI found = new URI(text);
+      boolean web = "http".equals(found.getScheme()) || "https".equals(found.getScheme());
+      if (!web || found.getHost() == null) {
+        throw refusal;
+      }
+      return found;
+    } catch (URISyntaxException e) {
+      refusal.initCause(e);
+      throw refusal;
     }
-    return found;
   }
 }

@@ -60,7 +60,7 @@ final class PullVerb implements Callable<Integer> {
   public Integer call() {
     StoredModel model;
     try (PullView view = new PullView(context.screen())) {
-      model = Models.store(context.environment()).pull(nameOrSource, options(), view);
+      model = Models.pulling(context.environment()).pull(nameOrSource, options(), view);
     }
     context.screen().note(PullView.summary(model));
     context.screen().out().println(model.path());

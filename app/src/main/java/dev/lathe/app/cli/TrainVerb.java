@@ -2,7 +2,6 @@ package dev.lathe.app.cli;
 
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.app.terminal.Screen.Style;
-import dev.lathe.platform.registry.ModelStore;
 import dev.lathe.platform.tuning.FineTuning;
 import dev.lathe.platform.tuning.Outcome;
 import dev.lathe.platform.tuning.Recipe;
@@ -54,7 +53,7 @@ final class TrainVerb implements Callable<Integer> {
   @Override
   public Integer call() {
     Recipe recipe = new RecipeParser().parse(arguments);
-    Path model = new ModelStore(context.environment().home()).resolve(recipe.model());
+    Path model = Models.store(context.environment()).resolve(recipe.model());
     Screen screen = context.screen();
     if (dryRun) {
       PlanText.lines(FineTuning.plan(recipe, model), text -> marked(screen, text))

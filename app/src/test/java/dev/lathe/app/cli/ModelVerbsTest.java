@@ -18,6 +18,8 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 class ModelVerbsTest {
@@ -89,12 +91,25 @@ class ModelVerbsTest {
     assertThat(err.toString(UTF_8)).contains("did you mean 'smollm2-135m-instruct'?");
   }
 
-  @Test
-  void aHubAddressThatIsNoneIsAUsageError() {
-    variables.put("HF_ENDPOINT", "hub.example");
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"hub.example", "https://hub example", "https://", "ftp://a.b", "http://a:x"})
+  void aHubAddressThatIsNoneIsAUsageErrorWherePullingNeedsIt(String address) {
+    variables.put("HF_ENDPOINT", address);
 
-    assertThat(run("models")).isEqualTo(ExitCode.USAGE.code());
-    assertThat(err.toString(UTF_8)).contains("HF_ENDPOINT is 'hub.example'");
+    assertThat(run("pull", "smollm2-135m-instruct")).isEqualTo(ExitCode.USAGE.code());
+    assertThat(err.toString(UTF_8))
+        .startsWith("lathe: HF_ENDPOINT is '" + address + "', wanted is a web address\n")
+        .hasLineCount(2);
+    assertThat(run("models")).isZero();
+  }
+
+  @Test
+  void aModelScopeHostThatIsNoneIsAUsageError() {
+    variables.put("MODELSCOPE_DOMAIN", "model scope");
+
+    assertThat(run("pull", "modelscope:a/b")).isEqualTo(ExitCode.USAGE.code());
+    assertThat(err.toString(UTF_8)).contains("MODELSCOPE_DOMAIN is 'https://model scope'");
   }
 
   @Test

@@ -1,11 +1,10 @@
 package dev.lathe.compute.text;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.jinja.Template;
 import dev.lathe.compute.jinja.Text;
 import dev.lathe.compute.jinja.Value;
@@ -29,8 +28,8 @@ public final class ChatTemplate {
   /// Origin of what comes from the tools' descriptions and other variables.
   static final int FROM_TOOLS = -1;
 
-  private static final ObjectMapper MAPPER =
-      JsonMapper.builder().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+  private static final long MAX_CONFIG_BYTES = 64 << 20;
+  private static final ObjectMapper MAPPER = new ObjectMapper();
   private static final String DEFAULT = "default";
   private static final String TOOL_USE = "tool_use";
 
@@ -113,14 +112,9 @@ public final class ChatTemplate {
   }
 
   private static JsonNode json(Path file) {
-    try {
-      return Files.isRegularFile(file)
-          ? MAPPER.readTree(Files.readAllBytes(file))
-          : MAPPER.createObjectNode();
-    } catch (IOException e) {
-      throw LatheException.environment(
-          "'" + file + "' cannot be read (" + e.getMessage() + ")", "fetch the model again", e);
-    }
+    return Files.isRegularFile(file)
+        ? StrictJson.object(file, MAX_CONFIG_BYTES)
+        : MAPPER.createObjectNode();
   }
 
   private static String read(Path file) {
@@ -276,14 +270,14 @@ public final class ChatTemplate {
 
   private static Value parsed(String json, String what, int origin) {
     try {
-      JsonNode node = MAPPER.readTree(json);
+      JsonNode node = StrictJson.parse(json);
       if (!node.isObject()) {
         throw LatheException.user(what + " is not a JSON object: " + shortened(json), "");
       }
       return Value.from(MAPPER.convertValue(node, Object.class), origin);
     } catch (JsonProcessingException e) {
       throw LatheException.user(
-          what + " is not JSON (" + e.getOriginalMessage() + "): " + shortened(json), "");
+          what + " is not JSON (" + StrictJson.explain(e) + "): " + shortened(json), "");
     }
   }
 

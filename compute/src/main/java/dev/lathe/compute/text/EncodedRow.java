@@ -6,7 +6,7 @@ package dev.lathe.compute.text;
 /// @param scored whether the token at that place is a target of the loss; the first never is
 /// @param truncated whether tokens or turns were left out to keep the cut-off
 /// @param endOfTurnScored whether the end-of-turn token of the last answer kept is there and scored
-/// @param source names the row in messages: `train.json:17`; empty where nobody named it
+/// @param source names the row in messages: `train.jsonl line 17`; empty where nobody named it
 public record EncodedRow(
     int[] ids, boolean[] scored, boolean truncated, boolean endOfTurnScored, String source) {
   public EncodedRow {

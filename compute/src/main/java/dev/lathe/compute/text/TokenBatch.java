@@ -9,7 +9,7 @@ import java.util.List;
 /// @param scored `[T]` whether the token at that place is a target of the loss (it is predicted
 ///   from the token before it; the first token of a row is never scored)
 /// @param rowStarts `[B + 1]` first index of each row, then `T`
-/// @param sources one name per row for messages: `train.json:17`
+/// @param sources one name per row for messages: `train.jsonl line 17`
 public record TokenBatch(int[] ids, boolean[] scored, int[] rowStarts, List<String> sources) {
   public TokenBatch {
     sources = List.copyOf(sources);

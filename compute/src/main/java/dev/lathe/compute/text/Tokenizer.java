@@ -1,15 +1,13 @@
 package dev.lathe.compute.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.text.AddedTokens.Part;
 import dev.lathe.compute.text.AddedTokens.Trust;
 import dev.lathe.compute.weights.Gguf;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -32,6 +30,8 @@ import java.util.stream.IntStream;
 ///
 /// Safe for use by many threads; whoever opens it closes it.
 public final class Tokenizer implements AutoCloseable {
+  private static final long MAX_BYTES = 256 << 20;
+
   private final NativeBpe bpe;
   private final Optional<NativeBpe> continuation;
   private final TokenizerJson definition;
@@ -56,15 +56,8 @@ public final class Tokenizer implements AutoCloseable {
   ///   is not supported
   public static Tokenizer ofDirectory(Path directory) {
     Path file = directory.resolve("tokenizer.json");
-    try {
-      byte[] bytes = Files.readAllBytes(file);
-      return of(new ObjectMapper().readTree(bytes), bytes);
-    } catch (IOException e) {
-      throw LatheException.environment(
-          "the tokenizer '" + file + "' cannot be read (" + e.getMessage() + ")",
-          "fetch the model again",
-          e);
-    }
+    byte[] bytes = StrictJson.bytes(file, MAX_BYTES);
+    return of(StrictJson.object("the tokenizer '" + file + "'", bytes), bytes);
   }
 
   /// The tokenizer of a model.

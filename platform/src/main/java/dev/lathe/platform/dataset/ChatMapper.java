@@ -3,6 +3,7 @@ package dev.lathe.platform.dataset;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.StrictJson;
 import dev.lathe.platform.dataset.Layout.Format;
 import dev.lathe.platform.dataset.Layout.Tags;
 import dev.lathe.platform.dataset.RowMapper.Unusable;

@@ -2,6 +2,7 @@ package dev.lathe.platform.dataset;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
 import dev.lathe.platform.dataset.Layout.Columns;
 import dev.lathe.platform.dataset.Layout.Format;
 import dev.lathe.platform.dataset.Layout.Tags;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// supported.
 final class DatasetInfo {
   static final String FILE = "dataset_info.json";
+  private static final long MAX_BYTES = 16 << 20;
 
   private static final Set<String> KEYS =
       Set.of(
@@ -88,7 +90,7 @@ final class DatasetInfo {
           "set dataset_dir to the directory that holds it, or give the data as a path:"
               + " dataset=path/to/rows.jsonl");
     }
-    JsonNode root = StrictJson.document(file);
+    JsonNode root = StrictJson.value("'" + file + "'", StrictJson.bytes(file, MAX_BYTES));
     if (root.isArray()) {
       throw LatheException.user(
           "'" + file + "' is a list, the layout of ms-swift; wanted is a map from name to entry",

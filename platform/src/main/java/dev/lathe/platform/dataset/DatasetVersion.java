@@ -15,7 +15,7 @@ import java.util.List;
 /// have the same hash, whatever they were read from.
 ///
 /// @param name the data sets it was read from, joined by commas
-/// @param skipped rows left out
+/// @param skipped rows that could not be used
 /// @param unusedColumns keys of the rows that no column names, in the order first seen
 /// @param sha256 64 hexadecimal digits
 public record DatasetVersion(

@@ -13,17 +13,13 @@ import org.jspecify.annotations.Nullable;
 
 /// Loads data sets by name or by file.
 public final class Datasets {
-  private static final int SHOWN = 200;
-
   private final Path directory;
-  private final OnBadRow onBadRow;
   private final long seed;
 
   /// @param directory where `dataset_info.json` lies and relative files are looked for
   /// @param seed decides which rows `num_samples` of `dataset_info.json` draws
-  public Datasets(Path directory, OnBadRow onBadRow, long seed) {
+  public Datasets(Path directory, long seed) {
     this.directory = directory;
-    this.onBadRow = onBadRow;
     this.seed = seed;
   }
 
@@ -33,8 +29,11 @@ public final class Datasets {
   /// directory) is read as it is, its layout told from the keys of its first row; any other name is
   /// looked up in `dataset_info.json`.
   ///
-  /// @param most rows read of each data set, or null for all
-  /// @throws LatheException naming every bad row, unless they are to be skipped
+  /// @param most rows read of each data set, or null for all Rows that cannot be used are left out
+  ///   and stand in [DatasetVersion#skipped].
+  ///
+  /// @throws LatheException when a file is missing or damaged, or no row is usable; then with every
+  ///   bad row
   public DatasetVersion load(List<String> names, @Nullable Integer most) {
     List<Row> rows = new ArrayList<>();
     List<BadRow> bad = new ArrayList<>();
@@ -43,13 +42,11 @@ public final class Datasets {
     for (DatasetSource source : sources) {
       rows.addAll(load(source, most, bad, unused));
     }
-    if (!bad.isEmpty() && onBadRow == OnBadRow.FAIL) {
-      throw refusal(bad);
-    }
     if (rows.isEmpty()) {
-      throw LatheException.user(
-          "the data set '" + String.join(",", names) + "' has no usable row",
-          bad.isEmpty() ? "add rows" : "all are bad; the first: " + bad.getFirst());
+      throw bad.isEmpty()
+          ? LatheException.user(
+              "the data set '" + String.join(",", names) + "' has no row", "add rows")
+          : BadRow.refusal(bad);
     }
     return DatasetVersion.of(String.join(",", names), rows, bad, List.copyOf(unused));
   }
@@ -95,17 +92,6 @@ public final class Datasets {
     return drawn;
   }
 
-  private static LatheException refusal(List<BadRow> bad) {
-    StringBuilder list = new StringBuilder();
-    list.append(bad.size()).append(bad.size() == 1 ? " bad row:" : " bad rows:");
-    bad.stream().limit(SHOWN).forEach(row -> list.append("\n  ").append(row));
-    if (bad.size() > SHOWN) {
-      list.append("\n  and ").append(bad.size() - SHOWN).append(" more");
-    }
-    return LatheException.user(
-        list.toString(), "\ncorrect them, or leave them out with --on-bad-row skip");
-  }
-
   /// Maps rows as they are read.
   private static final class Collector implements RowReader.Rows {
     private final RowMapper mapper;
@@ -134,9 +120,9 @@ public final class Datasets {
       }
       inFile++;
       try {
-        rows.add(mapper.map(file + ":" + inFile, row));
+        rows.add(mapper.map(new RowSource(file, line, inFile), row));
       } catch (RowMapper.Unusable e) {
-        bad.add(new BadRow(file, line, inFile, String.valueOf(e.getMessage())));
+        bad.add(new BadRow(new RowSource(file, line, inFile), String.valueOf(e.getMessage())));
       }
       return ++seen < most;
     }
@@ -147,7 +133,7 @@ public final class Datasets {
         return false;
       }
       inFile++;
-      bad.add(new BadRow(file, line, inFile, reason));
+      bad.add(new BadRow(new RowSource(file, line, inFile), reason));
       return ++seen < most;
     }
   }

@@ -6,9 +6,8 @@ import java.util.List;
 /// One example: an optional system turn, then user (or tool) and assistant by turns, an assistant
 /// last.
 ///
-/// @param source file and row number for messages: `train.jsonl:17`
 /// @param tools the tools on offer, each a compact JSON object
-public record Row(String source, List<Turn> turns, List<String> tools) {
+public record Row(RowSource source, List<Turn> turns, List<String> tools) {
   public Row {
     turns = List.copyOf(turns);
     tools = List.copyOf(tools);

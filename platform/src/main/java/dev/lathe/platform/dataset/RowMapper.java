@@ -3,6 +3,7 @@ package dev.lathe.platform.dataset;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.StrictJson;
 import dev.lathe.platform.dataset.Layout.Columns;
 import dev.lathe.platform.dataset.Layout.Format;
 import dev.lathe.platform.dataset.Turn.Role;
@@ -44,7 +45,7 @@ final class RowMapper {
     return unused;
   }
 
-  Row map(String source, ObjectNode row) throws Unusable {
+  Row map(RowSource source, ObjectNode row) throws Unusable {
     row.fieldNames()
         .forEachRemaining(key -> {
           if (!named.contains(key)) {

@@ -6,9 +6,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
+import dev.lathe.compute.Utf8;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -37,7 +40,8 @@ final class RowReader {
 
   private static final int LONGEST_LINE = 64 << 20;
   private static final JsonFactory LENIENT_IN_NAMES =
-      StrictJson.FACTORY.rebuild().disable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+      StrictJson.factory().rebuild().disable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+  private static final ObjectMapper MAPPER = new ObjectMapper(LENIENT_IN_NAMES);
 
   private final Path file;
 
@@ -111,7 +115,7 @@ final class RowReader {
 
   private static boolean line(long number, byte[] bytes, Rows rows) {
     try {
-      String text = StrictJson.utf8(bytes).strip();
+      String text = Utf8.text(bytes).strip();
       if (text.isEmpty()) {
         return true;
       }
@@ -126,7 +130,7 @@ final class RowReader {
   }
 
   private void array(Rows rows) throws IOException {
-    long invalid = StrictJson.firstInvalidLine(file);
+    long invalid = Utf8.firstInvalidLine(file);
     if (invalid > 0) {
       throw LatheException.user(
           "'" + file + "' line " + invalid + " is not valid UTF-8", "save the file as UTF-8");
@@ -164,18 +168,18 @@ final class RowReader {
     return switch (parser.currentToken()) {
       case START_OBJECT -> object(parser, repeated);
       case START_ARRAY -> {
-        ArrayNode array = StrictJson.MAPPER.createArrayNode();
+        ArrayNode array = MAPPER.createArrayNode();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
           array.add(tree(parser, repeated));
         }
         yield array;
       }
-      default -> StrictJson.MAPPER.readTree(parser);
+      default -> MAPPER.readTree(parser);
     };
   }
 
   private static ObjectNode object(JsonParser parser, List<String> repeated) throws IOException {
-    ObjectNode object = StrictJson.MAPPER.createObjectNode();
+    ObjectNode object = MAPPER.createObjectNode();
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       String key = parser.currentName();
       parser.nextToken();

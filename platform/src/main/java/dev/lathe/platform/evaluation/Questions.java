@@ -1,11 +1,9 @@
 package dev.lathe.platform.evaluation;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -23,11 +21,6 @@ public final class Questions {
   private static final Set<String> KEYS = Set.of("id", "prompt", "messages", "expected", "answer");
   private static final Set<String> ROLES = Set.of("system", "user", "assistant");
   private static final int PROBLEMS_SHOWN = 20;
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
 
   private final List<Question> questions = new ArrayList<>();
   private final List<String> problems = new ArrayList<>();
@@ -111,7 +104,7 @@ public final class Questions {
 
   private void row(int line, String text) {
     try {
-      JsonNode row = JSON.readTree(text);
+      JsonNode row = StrictJson.parse(text);
       if (!row.isObject()) {
         problems.add("line " + line + ": a JSON object was wanted, found " + kind(row));
         return;
@@ -125,7 +118,7 @@ public final class Questions {
         questions.add(new Question(id, turns, expected));
       }
     } catch (JsonProcessingException broken) {
-      problems.add("line " + line + ": not JSON (" + broken.getOriginalMessage() + ")");
+      problems.add("line " + line + ": not JSON (" + StrictJson.explain(broken) + ")");
     }
   }
 
@@ -182,7 +175,7 @@ public final class Questions {
       return List.of();
     }
     List<String> wordings = new ArrayList<>();
-    for (JsonNode wording : value.isArray() ? value : JSON.createArrayNode().add(value)) {
+    for (JsonNode wording : value.isArray() ? value : List.of(value)) {
       if (!wording.isValueNode() || wording.isNull() || wording.asText().isBlank()) {
         problems.add("line " + line + ": 'expected' must be a text or a list of texts");
         return List.of();

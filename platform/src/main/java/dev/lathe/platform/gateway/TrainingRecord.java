@@ -1,11 +1,8 @@
 package dev.lathe.platform.gateway;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.lathe.compute.LatheException;
-import java.io.IOException;
+import dev.lathe.compute.StrictJson;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,8 +26,7 @@ record TrainingRecord(
     List<Probe> probes) {
   static final String FILE = "lathe.json";
   private static final int FORMAT = 1;
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+  private static final long MAX_BYTES = 16 << 20;
 
   TrainingRecord {
     probes = List.copyOf(probes);
@@ -53,16 +49,9 @@ record TrainingRecord(
   /// @throws LatheException when it is damaged or of a format that is not known
   static Optional<TrainingRecord> read(Path directory) {
     Path file = directory.resolve(FILE);
-    if (!Files.exists(file)) {
-      return Optional.empty();
-    }
-    try {
-      return Optional.of(parse(file, JSON.readTree(Files.readAllBytes(file))));
-    } catch (JsonProcessingException e) {
-      throw damaged(file, String.valueOf(e.getOriginalMessage()));
-    } catch (IOException e) {
-      throw LatheException.environment("'" + file + "' cannot be read", "check the disk", e);
-    }
+    return Files.exists(file)
+        ? Optional.of(parse(file, StrictJson.object(file, MAX_BYTES)))
+        : Optional.empty();
   }
 
   private static TrainingRecord parse(Path file, JsonNode json) {

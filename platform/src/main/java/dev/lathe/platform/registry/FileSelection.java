@@ -1,8 +1,8 @@
 package dev.lathe.platform.registry;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,7 +94,7 @@ final class FileSelection {
 
   private List<RemoteFile> shards(byte[] index) throws IOException {
     Set<String> names = new TreeSet<>();
-    for (JsonNode shard : new JsonMapper().readTree(index).path("weight_map")) {
+    for (JsonNode shard : StrictJson.object(INDEX, index).path("weight_map")) {
       names.add(shard.asText());
     }
     if (names.isEmpty()) {

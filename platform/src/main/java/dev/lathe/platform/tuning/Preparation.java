@@ -14,7 +14,6 @@ import dev.lathe.compute.text.Tokenizer;
 import dev.lathe.platform.dataset.BadRow;
 import dev.lathe.platform.dataset.DatasetVersion;
 import dev.lathe.platform.dataset.Datasets;
-import dev.lathe.platform.dataset.OnBadRow;
 import dev.lathe.platform.dataset.Row;
 import dev.lathe.platform.dataset.Split;
 import dev.lathe.training.tensor.Precision;
@@ -57,7 +56,11 @@ public final class Preparation implements AutoCloseable {
         recipe.data().evaluation().isEmpty()
             ? data.withRows(split.validation())
             : data(recipe, recipe.data().evaluation());
-    note(data, notes);
+    Rows rows = new Rows(recipe);
+    rows.read(data, notes);
+    if (!recipe.data().evaluation().isEmpty()) {
+      rows.read(evaluation, notes);
+    }
     Checkpoint checkpoint = Checkpoint.open(model);
     @Nullable Tokenizer tokenizer = null;
     try {
@@ -68,7 +71,7 @@ public final class Preparation implements AutoCloseable {
         TemplateCheck.check(named, template).ifPresent(notes::add);
       }
       ChatEncoder encoder = ChatEncoder.of(tokenizer, template, checkpoint.config().eosTokenIds());
-      Job job = job(recipe, checkpoint, encoder, split.train(), evaluation, notes);
+      Job job = job(checkpoint, encoder, rows, split.train(), evaluation, notes);
       return new Preparation(recipe, checkpoint, tokenizer, job, notes);
     } catch (RuntimeException e) {
       if (tokenizer != null) {
@@ -81,30 +84,19 @@ public final class Preparation implements AutoCloseable {
 
   private static DatasetVersion data(Recipe recipe, List<String> names) {
     Recipe.Data data = recipe.data();
-    return new Datasets(data.directory(), data.onBadRow(), data.seed())
-        .load(names, data.maxSamples());
-  }
-
-  private static void note(DatasetVersion data, List<String> notes) {
-    if (!data.unusedColumns().isEmpty()) {
-      notes.add(
-          "columns of the rows that are not used: " + String.join(", ", data.unusedColumns()));
-    }
-    for (BadRow row : data.skipped()) {
-      notes.add("left out: " + row);
-    }
+    return new Datasets(data.directory(), data.seed()).load(names, data.maxSamples());
   }
 
   private static Job job(
-      Recipe recipe,
       Checkpoint checkpoint,
       ChatEncoder encoder,
+      Rows rows,
       DatasetVersion train,
       DatasetVersion evaluation,
       List<String> notes) {
-    Rows rows = new Rows(recipe, encoder);
-    List<EncodedRow> encoded = rows.encode(train.rows());
-    List<EncodedRow> validation = rows.encode(evaluation.rows());
+    Recipe recipe = rows.recipe;
+    List<EncodedRow> encoded = rows.encode(train.rows(), encoder);
+    List<EncodedRow> validation = rows.encode(evaluation.rows(), encoder);
     rows.settle(notes);
     if (encoded.isEmpty()) {
       throw LatheException.user("no row is left to train on", "add rows or raise cutoff_len");
@@ -201,53 +193,54 @@ public final class Preparation implements AutoCloseable {
     checkpoint.close();
   }
 
-  /// Encodes rows and collects those that cannot be trained on.
+  /// Collects the rows that cannot be trained on, whether reading or encoding finds them.
   private static final class Rows {
     private final Recipe recipe;
-    private final ChatEncoder encoder;
     private final RowOptions options;
-    private final List<String> unusable = new ArrayList<>();
+    private final List<BadRow> bad = new ArrayList<>();
 
-    Rows(Recipe recipe, ChatEncoder encoder) {
+    Rows(Recipe recipe) {
       this.recipe = recipe;
-      this.encoder = encoder;
       this.options =
           new RowOptions(
               recipe.data().cutoff(), RowOptions.Scoring.valueOf(recipe.data().scoring().name()));
     }
 
-    List<EncodedRow> encode(List<Row> rows) {
+    void read(DatasetVersion data, List<String> notes) {
+      bad.addAll(data.skipped());
+      if (!data.unusedColumns().isEmpty()) {
+        notes.add(
+            "columns of the rows that are not used: " + String.join(", ", data.unusedColumns()));
+      }
+    }
+
+    List<EncodedRow> encode(List<Row> rows, ChatEncoder encoder) {
       List<EncodedRow> encoded = new ArrayList<>();
       for (Row row : rows) {
         try {
           EncodedRow one =
               encoder
                   .row(Conversations.of(row, recipe.data().system()), options)
-                  .named(row.source());
+                  .named(row.source().toString());
           if (one.scoredTokens() > 0) {
             encoded.add(one);
           } else {
-            unusable.add(row.source() + ": nothing of its answer is left within cutoff_len");
+            bad.add(
+                new BadRow(
+                    row.source(), "nothing of its answer is left within cutoff_len, raise it"));
           }
         } catch (LatheException e) {
-          unusable.add(row.source() + ": " + e.getMessage());
+          bad.add(new BadRow(row.source(), String.valueOf(e.getMessage())));
         }
       }
       return encoded;
     }
 
     void settle(List<String> notes) {
-      if (unusable.isEmpty()) {
-        return;
+      if (!bad.isEmpty() && recipe.data().onBadRow() == Recipe.OnBadRow.FAIL) {
+        throw BadRow.refusal(bad);
       }
-      if (recipe.data().onBadRow() == OnBadRow.FAIL) {
-        throw LatheException.user(
-            unusable.size()
-                + (unusable.size() == 1 ? " bad row:\n  " : " bad rows:\n  ")
-                + String.join("\n  ", unusable),
-            "correct them, raise cutoff_len, or leave them out with --on-bad-row skip");
-      }
-      unusable.forEach(reason -> notes.add("left out: " + reason));
+      BadRow.lines(bad).forEach(line -> notes.add("left out: " + line));
     }
   }
 }

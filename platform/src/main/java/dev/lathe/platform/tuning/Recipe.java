@@ -1,7 +1,6 @@
 package dev.lathe.platform.tuning;
 
 import dev.lathe.compute.adapter.AdapterSpec;
-import dev.lathe.platform.dataset.OnBadRow;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -72,6 +71,14 @@ public record Recipe(
       train = List.copyOf(train);
       evaluation = List.copyOf(evaluation);
     }
+  }
+
+  /// What happens to rows that cannot be used; either way all of them are named.
+  public enum OnBadRow {
+    /// Leave them out.
+    SKIP,
+    /// Refuse the data set.
+    FAIL
   }
 
   /// Which tokens are targets of the loss.

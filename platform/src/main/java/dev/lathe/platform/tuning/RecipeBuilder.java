@@ -2,7 +2,6 @@ package dev.lathe.platform.tuning;
 
 import dev.lathe.compute.adapter.AdapterSpec;
 import dev.lathe.compute.model.ModelConfig.Projection;
-import dev.lathe.platform.dataset.OnBadRow;
 import dev.lathe.platform.tuning.Recipe.Every;
 import dev.lathe.platform.tuning.Recipe.Precision;
 import dev.lathe.platform.tuning.Recipe.Schedule;
@@ -188,7 +187,7 @@ final class RecipeBuilder {
         scoring,
         packs,
         !flag("disable_shuffling"),
-        OnBadRow.valueOf(text("on_bad_row").toUpperCase(Locale.ROOT)),
+        Recipe.OnBadRow.valueOf(text("on_bad_row").toUpperCase(Locale.ROOT)),
         isGiven("data_seed") ? whole("data_seed") : whole("seed"));
   }
 

@@ -32,7 +32,7 @@ public final class RecipeParser {
           (problems.size() == 1 ? "1 problem" : problems.size() + " problems")
               + " in the recipe:\n  "
               + String.join("\n  ", problems),
-          "\nnothing was started");
+          "nothing was started");
     }
     return recipe;
   }

@@ -1,11 +1,9 @@
 package dev.lathe.platform.tuning;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.Utf8;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
-import java.nio.charset.CodingErrorAction;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -71,11 +69,7 @@ final class YamlSettings {
       if (Files.size(file) > LARGEST) {
         throw LatheException.user("'" + file + "' is larger than 1 MiB", "give a recipe file");
       }
-      return StandardCharsets.UTF_8
-          .newDecoder()
-          .onMalformedInput(CodingErrorAction.REPORT)
-          .decode(ByteBuffer.wrap(Files.readAllBytes(file)))
-          .toString();
+      return Utf8.text(Files.readAllBytes(file));
     } catch (CharacterCodingException e) {
       throw LatheException.user("'" + file + "' is not valid UTF-8", "save it as UTF-8");
     } catch (IOException e) {

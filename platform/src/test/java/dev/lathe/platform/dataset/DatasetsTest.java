@@ -24,12 +24,17 @@ final class DatasetsTest {
     return Files.write(directory.resolve(name), content.getBytes(StandardCharsets.UTF_8));
   }
 
-  private DatasetVersion load(OnBadRow onBadRow, String... names) {
-    return new Datasets(directory, onBadRow, 7).load(List.of(names), null);
+  private DatasetVersion read(String name) {
+    return new Datasets(directory, 7).load(List.of(name), null);
   }
 
+  /// With every row, or not at all.
   private DatasetVersion load(String name) {
-    return load(OnBadRow.FAIL, name);
+    DatasetVersion data = read(name);
+    if (!data.skipped().isEmpty()) {
+      throw BadRow.refusal(data.skipped());
+    }
+    return data;
   }
 
   @Test
@@ -43,7 +48,9 @@ final class DatasetsTest {
 
     DatasetVersion data = load("a.json");
 
-    assertThat(data.rows()).extracting(Row::source).containsExactly("a.json:1", "a.json:2");
+    assertThat(data.rows())
+        .extracting(Row::source)
+        .containsExactly(new RowSource("a.json", 1, 1), new RowSource("a.json", 2, 2));
     assertThat(data.rows().get(0).turns())
         .containsExactly(Turn.of(Role.USER, "Add\n1 and 2"), Turn.of(Role.ASSISTANT, "3"));
     assertThat(data.rows().get(1).turns().getFirst()).isEqualTo(Turn.of(Role.USER, "Say hi"));
@@ -143,9 +150,9 @@ final class DatasetsTest {
         .isInstanceOf(LatheException.class)
         .hasMessageContainingAll(
             "7 bad rows",
-            "bad.jsonl line 2 (row 2): no JSON object",
-            "bad.jsonl line 3 (row 3): the line holds a JSON value that is no object",
-            "line 4 (row 4): neither 'instruction' nor 'input' holds text",
+            "bad.jsonl line 2: no JSON object",
+            "bad.jsonl line 3: the line holds a JSON value that is no object",
+            "line 4: neither 'instruction' nor 'input' holds text",
             "line 6 (row 5): no answer in 'output'",
             "line 7 (row 6): no JSON object: Duplicate",
             "line 8 (row 7): 'instruction' is a list, not a text: [\"q\"]",
@@ -171,16 +178,18 @@ final class DatasetsTest {
             "2 bad rows",
             "bad.json line 3 (row 2): the element is no JSON object",
             "bad.json line 4 (row 3): the key 'output' stands twice");
-    DatasetVersion rest = load(OnBadRow.SKIP, "bad.json");
-    assertThat(rest.rows()).extracting(Row::source).containsExactly("bad.json:1", "bad.json:4");
-    assertThat(rest.skipped()).extracting(BadRow::line).containsExactly(3L, 4L);
+    DatasetVersion rest = read("bad.json");
+    assertThat(rest.rows())
+        .extracting(Row::source)
+        .containsExactly(new RowSource("bad.json", 2, 1), new RowSource("bad.json", 5, 4));
+    assertThat(rest.skipped()).extracting(bad -> bad.source().line()).containsExactly(3L, 4L);
   }
 
   @Test
   void aDamagedArrayIsRefusedEvenWhenBadRowsAreSkipped() throws IOException {
     file("cut.json", "[{\"instruction\":\"q\",\"output\":\"a\"},\n{\"instruction\":");
 
-    assertThatThrownBy(() -> load(OnBadRow.SKIP, "cut.json"))
+    assertThatThrownBy(() -> read("cut.json"))
         .hasMessageContaining("cut.json' line 2")
         .hasMessageContaining("the rows after it cannot be read");
   }
@@ -200,8 +209,7 @@ final class DatasetsTest {
             .getBytes(StandardCharsets.ISO_8859_1);
     Files.write(directory.resolve("u.json"), array);
 
-    assertThatThrownBy(() -> load("u.jsonl"))
-        .hasMessageContaining("line 2 (row 2): not valid UTF-8");
+    assertThatThrownBy(() -> load("u.jsonl")).hasMessageContaining("line 2: not valid UTF-8");
     assertThatThrownBy(() -> load("u.json")).hasMessageContaining("line 2 is not valid UTF-8");
   }
 
@@ -236,7 +244,7 @@ final class DatasetsTest {
 
     assertThatThrownBy(() -> load("r.jsonl"))
         .isInstanceOf(LatheException.class)
-        .hasMessageContaining("r.jsonl line 1 (row 1)")
+        .hasMessageContaining("r.jsonl line 1")
         .hasMessageContaining(reason);
   }
 
@@ -283,7 +291,7 @@ final class DatasetsTest {
           "tags": {"role_tag": "who", "content_tag": "text", "user_tag": "me", "assistant_tag": "you"}}}
         """);
 
-    assertThat(load(OnBadRow.SKIP, "chat").rows()).hasSize(1);
+    assertThat(read("chat").rows()).hasSize(1);
     assertThatThrownBy(() -> load("chat"))
         .hasMessageContaining("has the role 'system', none of 'me', 'you'");
   }
@@ -330,8 +338,7 @@ final class DatasetsTest {
     file("deep.jsonl", "{\"instruction\":" + "[".repeat(5000) + "]".repeat(5000) + "}\n");
 
     assertThatThrownBy(() -> load("deep.jsonl"))
-        .hasMessageContaining("row 1")
-        .hasMessageContaining("nesting depth");
+        .hasMessageContaining("deep.jsonl line 1: no JSON object: Document nesting depth (65)");
   }
 
   @Test
@@ -343,8 +350,7 @@ final class DatasetsTest {
         "b.jsonl",
         "{\"instruction\":\"b1\",\"output\":\"x\"}\n{\"instruction\":\"b2\",\"output\":\"x\"}\n");
 
-    DatasetVersion data =
-        new Datasets(directory, OnBadRow.FAIL, 7).load(List.of("a.jsonl", "b.jsonl"), 2);
+    DatasetVersion data = new Datasets(directory, 7).load(List.of("a.jsonl", "b.jsonl"), 2);
 
     assertThat(data.name()).isEqualTo("a.jsonl,b.jsonl");
     assertThat(data.rows())
@@ -388,7 +394,7 @@ final class DatasetsTest {
   void theDataSetsOfLlamaFactoryLoad() {
     Path shared = Path.of(System.getProperty("lathe.root")).resolve("../shared/data/llamafactory");
     assumeThat(Files.isDirectory(shared)).as("LLaMA-Factory's demo data is not here").isTrue();
-    Datasets datasets = new Datasets(shared, OnBadRow.FAIL, 7);
+    Datasets datasets = new Datasets(shared, 7);
 
     for (String name :
         List.of(

@@ -14,7 +14,7 @@ final class SplitTest {
         IntStream.range(0, count)
             .mapToObj(i ->
                 new Row(
-                    "r:" + i,
+                    new RowSource("r", i + 1, i + 1),
                     List.of(Turn.of(Role.USER, "q" + i), Turn.of(Role.ASSISTANT, "a")),
                     List.of()))
             .toList();

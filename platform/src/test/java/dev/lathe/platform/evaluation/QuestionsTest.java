@@ -50,7 +50,7 @@ class QuestionsTest {
         .hasMessageContaining("line 2: not JSON")
         .hasMessageContaining("line 3: a JSON object was wanted, found a JSON array")
         .hasMessageContaining("line 4: exactly one of 'prompt' and 'messages'")
-        .hasMessageContaining("line 5: not JSON (Duplicate field 'prompt')")
+        .hasMessageContaining("line 5: not JSON (Duplicate field 'prompt', column 25)")
         .hasMessageContaining("line 6: 'expected' must be a text")
         .hasMessageContaining("line 7: the last of 'messages' must be the user's")
         .hasMessageContaining("line 8: message 1 needs a 'role'")

@@ -208,7 +208,7 @@ class GeneratorTest {
 
     assertThatThrownBy(() -> generator.load(directory))
         .isInstanceOf(LatheException.class)
-        .hasMessageContaining("is damaged");
+        .hasMessageContaining("lathe.json' is not the JSON that was expected in line 1");
   }
 
   @Test

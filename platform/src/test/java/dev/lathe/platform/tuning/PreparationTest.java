@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class PreparationTest {
+  private static final String GOOD = "{\"instruction\":\"q\",\"output\":\"a\"}\n";
+
   @TempDir Path directory;
   private Path model;
 
@@ -55,7 +57,7 @@ final class PreparationTest {
 
       assertThat(scored(row, preparation)).startsWith("Hello.<|im_end|>");
       assertThat(row.endOfTurnScored()).isTrue();
-      assertThat(row.source()).isEqualTo("rows.jsonl:1");
+      assertThat(row.source()).isEqualTo("rows.jsonl line 1");
       long turnEnds = Arrays.stream(row.ids()).filter(id -> id == TinyModels.TURN_END).count();
       assertThat(turnEnds).as("the spelling in the user's text is no control token").isEqualTo(2);
     }
@@ -87,10 +89,39 @@ final class PreparationTest {
 
     assertThatThrownBy(() -> open(rows, "cutoff_len=30"))
         .hasMessageContaining("1 bad row")
-        .hasMessageContaining("rows.jsonl:2: nothing of its answer is left within cutoff_len");
+        .hasMessageContaining("rows.jsonl line 2: nothing of its answer is left within cutoff_len");
     try (Preparation preparation = open(rows, "cutoff_len=30", "on_bad_row=skip")) {
       assertThat(preparation.job().train()).hasSize(1);
-      assertThat(preparation.notes()).anyMatch(note -> note.startsWith("left out: rows.jsonl:2"));
+      assertThat(preparation.notes())
+          .anyMatch(note -> note.startsWith("left out: rows.jsonl line 2"));
+    }
+  }
+
+  @Test
+  void rowsThatReadingAndEncodingFindBadAreNamedTogetherWithTheirLines() throws IOException {
+    Path evaluation =
+        Files.writeString(directory.resolve("more.jsonl"), "{\"instruction\":\"q\"}\n" + GOOD);
+    String tooLong =
+        "{\"instruction\":\""
+            + "long ".repeat(800)
+            + "\",\"output\":\"an answer of some length\"}\n";
+    String rows = GOOD + "\n" + tooLong + "{broken\n" + GOOD;
+
+    assertThatThrownBy(() -> open(rows, "cutoff_len=30", "eval_dataset=" + evaluation))
+        .hasMessageContainingAll(
+            "3 bad rows:",
+            "more.jsonl line 1: no answer in 'output'",
+            "rows.jsonl line 3 (row 2): nothing of its answer is left within cutoff_len",
+            "rows.jsonl line 4 (row 3): no JSON object",
+            "--on-bad-row skip");
+    try (Preparation preparation =
+        open(rows, "cutoff_len=30", "on_bad_row=skip", "eval_dataset=" + evaluation)) {
+      assertThat(preparation.job().train()).hasSize(2);
+      assertThat(preparation.job().validation()).hasSize(1);
+      assertThat(preparation.notes())
+          .filteredOn(note -> note.startsWith("left out: "))
+          .hasSize(3)
+          .anyMatch(note -> note.startsWith("left out: more.jsonl line 1: no answer"));
     }
   }
 
