@@ -5,6 +5,7 @@ import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.platform.evaluation.Comparison;
 import dev.lathe.platform.evaluation.Comparison.Candidate;
 import dev.lathe.platform.evaluation.Comparison.Case;
@@ -104,12 +105,19 @@ final class CompareVerb implements Callable<Integer> {
       columns.add(Optional.empty());
       candidates.add(new Candidate("base", model));
       for (Path directory : adapters) {
-        Adapter adapter = Adapters.load(generator, directory, context.screen());
-        columns.add(Optional.of(adapter));
-        candidates.add(new Candidate(adapter.name(), directory.toString()));
+        columns.add(Optional.of(Adapters.load(generator, directory, context.screen())));
+        candidates.add(new Candidate(name(directory), directory.toString()));
       }
       return new Comparison(model, candidates, cases(generator, questions, columns));
     }
+  }
+
+  /// The adapter's name, or its whole path where another has the same name.
+  private String name(Path directory) {
+    String name = AdapterFiles.name(directory);
+    boolean shared =
+        adapters.stream().filter(each -> AdapterFiles.name(each).equals(name)).count() > 1;
+    return shared ? directory.toString() : name;
   }
 
   private List<Case> cases(

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /// Adapter directories in the format of PEFT.
 ///
@@ -39,6 +40,8 @@ import java.util.TreeSet;
 public final class AdapterFiles {
   public static final String CONFIG = "adapter_config.json";
   public static final String WEIGHTS = "adapter_model.safetensors";
+  private static final Pattern TELLS_NOTHING =
+      Pattern.compile("adapter|lora|out|output|checkpoint-[0-9]+");
   private static final String PREFIX = "base_model.model.";
   private static final long MAX_CONFIG = 4 << 20;
   private static final int SHOWN = 12;
@@ -70,9 +73,16 @@ public final class AdapterFiles {
     }
   }
 
-  private static String name(Path directory) {
-    Path name = directory.toAbsolutePath().normalize().getFileName();
-    return name == null ? "adapter" : name.toString();
+  /// What people call the adapter in a directory: the directory's name, and the one above it as
+  /// well where the name says nothing (`quillmere/adapter`, `mine/checkpoint-40`).
+  public static String name(Path directory) {
+    Path path = directory.toAbsolutePath().normalize();
+    int parts = path.getNameCount();
+    if (parts == 0) {
+      return "adapter";
+    }
+    boolean telling = !TELLS_NOTHING.matcher(path.getFileName().toString()).matches();
+    return path.subpath(telling ? parts - 1 : Math.max(0, parts - 2), parts).toString();
   }
 
   private static Path configFile(Path directory) {

@@ -349,4 +349,17 @@ class AdapterFilesTest {
     assertThatThrownBy(() -> AdapterFiles.read(temp, model))
         .hasMessageContaining("layers.0.self_attn.q_proj.lora_B.weight' is missing");
   }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/home/a/demo/quillmere/adapter, quillmere/adapter",
+    "/home/a/runs/mine, mine",
+    "/home/a/runs/mine/checkpoint-40, mine/checkpoint-40",
+    "/home/a/runs/mine/../yours/./adapter/, yours/adapter",
+    "/adapter, adapter",
+    "/, adapter"
+  })
+  void anAdapterIsCalledByWhatSaysMostInItsPath(Path directory, String name) {
+    assertThat(AdapterFiles.name(directory)).isEqualTo(name);
+  }
 }

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -52,8 +51,7 @@ public final class Datasets {
   }
 
   private DatasetSource source(String name) {
-    String lower = name.toLowerCase(Locale.ROOT);
-    boolean file = lower.endsWith(".json") || lower.endsWith(".jsonl") || lower.endsWith(".ndjson");
+    boolean file = name.contains(".") && RowReader.EXTENSIONS.contains(RowReader.extension(name));
     if (!file && !name.contains("/")) {
       return DatasetInfo.read(directory).source(name);
     }

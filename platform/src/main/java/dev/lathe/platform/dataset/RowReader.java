@@ -38,6 +38,9 @@ final class RowReader {
     boolean bad(long line, String reason);
   }
 
+  /// Endings of the files that are read: an array or lines, and lines under two names.
+  static final List<String> EXTENSIONS = List.of("json", "jsonl", "ndjson");
+
   private static final int LONGEST_LINE = 64 << 20;
   private static final JsonFactory LENIENT_IN_NAMES =
       StrictJson.factory().rebuild().disable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
@@ -51,26 +54,31 @@ final class RowReader {
 
   /// Reads until the end of the file or until `rows` has enough.
   void read(Rows rows) {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    String extension = name.substring(name.lastIndexOf('.') + 1);
+    String extension = extension(file.getFileName().toString());
+    if (!EXTENSIONS.contains(extension)) {
+      throw LatheException.user(
+          "'"
+              + file
+              + "' is of type '"
+              + extension
+              + "'; read are "
+              + String.join(", ", EXTENSIONS),
+          "convert it to JSONL, one object on each line");
+    }
     try {
-      switch (extension) {
-        case "jsonl", "ndjson" -> lines(rows);
-        case "json" -> {
-          if (beginsWithBracket()) {
-            array(rows);
-          } else {
-            lines(rows);
-          }
-        }
-        default ->
-            throw LatheException.user(
-                "'" + file + "' is of type '" + extension + "'; read are json and jsonl",
-                "convert it to JSONL, one object on each line");
+      if (extension.equals("json") && beginsWithBracket()) {
+        array(rows);
+      } else {
+        lines(rows);
       }
     } catch (IOException e) {
       throw LatheException.environment("cannot read '" + file + "': " + e.getMessage(), "", e);
     }
+  }
+
+  /// What follows the last dot of a name, in lower case.
+  static String extension(String name) {
+    return name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
   }
 
   private boolean beginsWithBracket() throws IOException {

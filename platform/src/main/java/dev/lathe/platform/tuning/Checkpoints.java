@@ -45,7 +45,7 @@ final class Checkpoints {
 
   /// Writes a checkpoint and removes old ones beyond `save_total_limit`, never the best.
   Path save(Trainer trainer, RunState state, ObjectNode trainerState) {
-    Adapter adapter = trainer.adapter(name());
+    Adapter adapter = trainer.adapter(AdapterFiles.name(directory));
     requireSpace(adapter);
     Path place = path(state.step());
     Path temporary = directory.resolve(".checkpoint-" + state.step() + ".tmp");
@@ -68,10 +68,6 @@ final class Checkpoints {
       throw DurableFiles.clarified(place, e);
     }
     return place;
-  }
-
-  private String name() {
-    return String.valueOf(directory.toAbsolutePath().normalize().getFileName());
   }
 
   private void fill(

@@ -3,6 +3,7 @@ package dev.lathe.platform.tuning;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.training.trainer.Trainer;
 import java.io.IOException;
@@ -63,9 +64,8 @@ final class Result {
     DurableFiles.deleteTree(temporary);
     Files.createDirectory(temporary);
     try {
-      String name = String.valueOf(directory.toAbsolutePath().normalize().getFileName());
-      AdapterFiles.write(
-          temporary, trainer.adapter(name), job.recipe().adapter(), job.recipe().model());
+      Adapter adapter = trainer.adapter(AdapterFiles.name(directory));
+      AdapterFiles.write(temporary, adapter, job.recipe().adapter(), job.recipe().model());
       DurableFiles.syncAll(temporary);
       try (var files = Files.newDirectoryStream(temporary)) {
         for (Path file : files) {

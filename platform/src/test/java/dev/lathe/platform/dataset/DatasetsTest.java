@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class DatasetsTest {
@@ -128,6 +129,17 @@ final class DatasetsTest {
 
     assertThat(load("a.jsonl").rows()).hasSize(2);
     assertThat(load("b.json").rows()).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @FieldSource("dev.lathe.platform.dataset.RowReader#EXTENSIONS")
+  void everyTypeOfFileIsReadInSmallAndInCapitals(String extension) throws IOException {
+    String row = "{\"instruction\":\"q\",\"output\":\"a\"}";
+    file("a." + extension, row + "\n" + row);
+    file("B." + extension.toUpperCase(java.util.Locale.ROOT), row);
+
+    assertThat(load("a." + extension).rows()).hasSize(2);
+    assertThat(load("B." + extension.toUpperCase(java.util.Locale.ROOT)).rows()).hasSize(1);
   }
 
   @Test
@@ -330,7 +342,7 @@ final class DatasetsTest {
     file("dataset_info.json", "{\"d\": {\"file_name\": \"" + name + "\"}}");
 
     assertThatThrownBy(() -> load("d"))
-        .hasMessageContaining("of type '" + name.substring(5) + "'; read are json and jsonl");
+        .hasMessageContaining("of type '" + name.substring(5) + "'; read are json, jsonl, ndjson");
   }
 
   @Test

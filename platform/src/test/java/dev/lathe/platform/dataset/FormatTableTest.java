@@ -27,6 +27,17 @@ class FormatTableTest {
     assertThat(codes(paper, row)).isEqualTo(formats);
   }
 
+  @ParameterizedTest
+  @CsvSource({"README.md, data files", "README.zh.md, 数据文件"})
+  void theReadmeNamesEveryTypeOfFile(String paper, String row) throws IOException {
+    Set<String> endings =
+        RowReader.EXTENSIONS.stream()
+            .map(extension -> "." + extension)
+            .collect(Collectors.toCollection(TreeSet::new));
+
+    assertThat(codes(paper, row)).isEqualTo(endings);
+  }
+
   private static Set<String> codes(String paper, String row) throws IOException {
     String text = Files.readString(Path.of(System.getProperty("lathe.root")).resolve(paper));
     String line =
