@@ -181,7 +181,8 @@ final class DemoVerb implements Callable<Integer> {
     Stop stop = new Stop();
     try (Interrupts interrupts =
             Interrupts.watch(stop, () -> screen.note("\nstopping after this step"));
-        TrainingScreen watcher = new TrainingScreen(screen, true, interrupts::engage)) {
+        TrainingScreen watcher =
+            new TrainingScreen(screen, PlanText.Detail.BRIEF, true, interrupts::engage)) {
       return switch (FineTuning.run(recipe, model, stop, watcher)) {
         case Outcome.Finished _ -> true;
         case Outcome.Stopped stopped -> {

@@ -14,12 +14,62 @@ import java.util.stream.Collectors;
 
 /// The plan of a run as a person reads it.
 final class PlanText {
+  /// How much is said.
+  enum Detail {
+    /// All that the plan holds.
+    WHOLE,
+    /// What will happen, in ten lines.
+    BRIEF
+  }
+
   private static final int EXAMPLE = 1600;
+  private static final int BRIEF_EXAMPLE_LINES = 6;
 
   private PlanText() {}
 
   /// @param scored makes scored text stand out
-  static List<String> lines(Plan plan, UnaryOperator<String> scored) {
+  static List<String> lines(Plan plan, Detail detail, UnaryOperator<String> scored) {
+    return switch (detail) {
+      case WHOLE -> whole(plan, scored);
+      case BRIEF -> brief(plan, scored);
+    };
+  }
+
+  private static List<String> brief(Plan plan, UnaryOperator<String> scored) {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        line(
+            "rows",
+            String.format(
+                Locale.ROOT,
+                "%,d with %,d tokens, %,d of them scored",
+                plan.rows(),
+                plan.tokens(),
+                plan.scoredTokens())));
+    lines.add(
+        line(
+            "steps",
+            plan.steps()
+                + " in about "
+                + time(plan.seconds())
+                + ", with about "
+                + Progress.bytes(plan.peakBytes())
+                + " of memory"));
+    plan.notes().forEach(note -> lines.add(line("note", note)));
+    lines.add(exampleHeading(plan));
+    List<String> example = example(plan, scored).lines().toList();
+    example.stream().limit(BRIEF_EXAMPLE_LINES).forEach(text -> lines.add("    " + text));
+    if (example.size() > BRIEF_EXAMPLE_LINES) {
+      lines.add("    …");
+    }
+    return lines;
+  }
+
+  private static String exampleHeading(Plan plan) {
+    return line("example", plan.exampleSource() + ", scored text marked:");
+  }
+
+  private static List<String> whole(Plan plan, UnaryOperator<String> scored) {
     List<String> lines = new ArrayList<>();
     lines.add(line("rows", rows(plan)));
     if (plan.validationRows() > 0) {
@@ -33,7 +83,7 @@ final class PlanText {
     lines.add(line("time", "about " + time(plan.seconds()) + " (" + probes(plan.probes()) + ")"));
     lines.add(line("memory", memory(plan)));
     plan.notes().forEach(note -> lines.add(line("note", note)));
-    lines.add(line("example", plan.exampleSource() + ", scored text marked:"));
+    lines.add(exampleHeading(plan));
     example(plan, scored).lines().forEach(text -> lines.add("    " + text));
     return lines;
   }

@@ -56,7 +56,8 @@ final class TrainVerb implements Callable<Integer> {
     Path model = Models.store(context.environment()).resolve(recipe.model());
     Screen screen = context.screen();
     if (dryRun) {
-      PlanText.lines(FineTuning.plan(recipe, model), text -> marked(screen, text))
+      PlanText.lines(
+              FineTuning.plan(recipe, model), PlanText.Detail.WHOLE, text -> marked(screen, text))
           .forEach(screen.out()::println);
       return ExitCode.OK.code();
     }
@@ -64,7 +65,8 @@ final class TrainVerb implements Callable<Integer> {
     try (Interrupts interrupts =
             Interrupts.watch(stop, () -> screen.note("\nstopping after this step"));
         TrainingScreen watcher =
-            new TrainingScreen(screen, recipe.output().bar(), interrupts::engage)) {
+            new TrainingScreen(
+                screen, PlanText.Detail.WHOLE, recipe.output().bar(), interrupts::engage)) {
       Outcome outcome = FineTuning.run(recipe, model, stop, watcher);
       watcher.ended(outcome, "lathe train " + String.join(" ", arguments));
       return switch (outcome) {

@@ -18,6 +18,7 @@ final class TrainingScreen implements FineTuning.Watcher, AutoCloseable {
   private static final double KEPT = 0.8;
 
   private final Screen screen;
+  private final PlanText.Detail detail;
   private final boolean showsBar;
   private final Runnable started;
   private @Nullable Progress bar;
@@ -25,8 +26,9 @@ final class TrainingScreen implements FineTuning.Watcher, AutoCloseable {
 
   /// @param showsBar false for log lines instead of a bar
   /// @param started runs when the steps begin
-  TrainingScreen(Screen screen, boolean showsBar, Runnable started) {
+  TrainingScreen(Screen screen, PlanText.Detail detail, boolean showsBar, Runnable started) {
     this.screen = screen;
+    this.detail = detail;
     this.showsBar = showsBar;
     this.started = started;
   }
@@ -35,7 +37,7 @@ final class TrainingScreen implements FineTuning.Watcher, AutoCloseable {
   public void planned(Plan plan, List<String> warnings) {
     warnings.forEach(screen::note);
     screen.note(screen.errStyled(Style.BOLD, "The plan"));
-    PlanText.lines(plan, this::marked).forEach(screen::note);
+    PlanText.lines(plan, detail, this::marked).forEach(screen::note);
     started.run();
     if (showsBar) {
       bar = screen.progress("training", plan.steps(), Progress.Unit.COUNT);

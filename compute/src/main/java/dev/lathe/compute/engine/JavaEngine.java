@@ -1,5 +1,6 @@
 package dev.lathe.compute.engine;
 
+import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.kernel.Kernel;
@@ -74,7 +75,7 @@ public final class JavaEngine implements Engine {
 
   static JavaEngine open(
       ModelConfig config, WeightSource source, EngineSettings settings, Kernel kernel) {
-    MemoryCheck.require(config, settings);
+    MemoryCheck.require(config, settings, FreeMemory.now());
     Arena arena = Arena.ofShared();
     Workers workers = new Workers(settings.threads(), "lathe-worker");
     try {

@@ -352,10 +352,10 @@ class AdapterFilesTest {
 
   @ParameterizedTest
   @CsvSource({
-    "/home/a/demo/quillmere/adapter, quillmere/adapter",
-    "/home/a/runs/mine, mine",
-    "/home/a/runs/mine/checkpoint-40, mine/checkpoint-40",
-    "/home/a/runs/mine/../yours/./adapter/, yours/adapter",
+    "/srv/demo/quillmere/adapter, quillmere/adapter",
+    "/srv/runs/mine, mine",
+    "/srv/runs/mine/checkpoint-40, mine/checkpoint-40",
+    "/srv/runs/mine/../yours/./adapter/, yours/adapter",
     "/adapter, adapter",
     "/, adapter"
   })

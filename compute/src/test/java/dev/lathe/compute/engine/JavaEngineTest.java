@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.Adapter.Factor;
@@ -296,11 +297,14 @@ class JavaEngineTest {
   @Test
   void aModelLargerThanTheMemoryIsRefusedWithTheNumbers() {
     try (Checkpoint model = llama()) {
-      assertThatThrownBy(
-              () -> MemoryCheck.require(model.config(), SETTINGS.withKvTokens(1 << 20), 100L << 20))
+      assertThatThrownBy(() ->
+              MemoryCheck.require(
+                  model.config(),
+                  SETTINGS.withKvTokens(1 << 20),
+                  new FreeMemory(100L << 20, "what the control group has left")))
           .isInstanceOf(LatheException.class)
           .hasMessageContaining("cache of 1,048,576 tokens")
-          .hasMessageContaining("100 MiB are free");
+          .hasMessageContaining("what the control group has left is 100 MiB");
     }
   }
 
