@@ -22,6 +22,7 @@ import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -98,7 +99,7 @@ class LogprobsTest {
             new PlainDecoder(model.config(), model.weights(), null).logits(joined(prompt, tokens)));
     for (int i = 0; i < 12; i++) {
       TokenEvent.Token token = (TokenEvent.Token) events.get(i);
-      assertIs(token.likelihood(), token.id(), expected[39 + i], 20);
+      assertIs(Objects.requireNonNull(token.likelihood()), token.id(), expected[39 + i], 20);
     }
     assertThat(tokens).isEqualTo(generate(engine, new Request(prompt, null, shaped, 12, Set.of())));
   }
