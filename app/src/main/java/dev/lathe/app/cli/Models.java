@@ -5,6 +5,7 @@ import dev.lathe.platform.registry.ModelStore;
 import dev.lathe.platform.registry.SourceSettings;
 import java.net.URI;
 import java.net.URISyntaxException;
+import org.jspecify.annotations.Nullable;
 
 /// The models of this machine, as the process's environment places them.
 final class Models {
@@ -31,20 +32,20 @@ final class Models {
   }
 
   private static URI endpoint(String variable, String text) {
-    LatheException refusal =
-        LatheException.user(
-            "%s is '%s', wanted is a web address".formatted(variable, text),
-            "write it as https://hub.example");
+    @Nullable URISyntaxException cause = null;
     try {
       URI found = new URI(text);
       boolean web = "http".equals(found.getScheme()) || "https".equals(found.getScheme());
-      if (!web || found.getHost() == null) {
-        throw refusal;
+      if (web && found.getHost() != null) {
+        return found;
       }
-      return found;
     } catch (URISyntaxException e) {
-      refusal.initCause(e);
-      throw refusal;
+      cause = e;
     }
+    throw new LatheException(
+        LatheException.Kind.USER,
+        "%s is '%s', wanted is a web address".formatted(variable, text),
+        "write it as https://hub.example",
+        cause);
   }
 }
