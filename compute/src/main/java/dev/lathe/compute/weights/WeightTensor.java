@@ -36,6 +36,14 @@ public record WeightTensor(String name, DType type, List<Long> shape, MemorySegm
     return shape.isEmpty() ? 1 : Math.toIntExact(shape.getFirst());
   }
 
+  /// Gives the memory behind a mapped file back, so that copied weights are not in memory twice.
+  /// The data can still be read.
+  public void release() {
+    if (data.isMapped()) {
+      data.unload();
+    }
+  }
+
   /// Elements of one row: the product of the dimensions after the first.
   public int columns() {
     return Math.toIntExact(elements() / rows());

@@ -12,7 +12,7 @@ public record BadRow(RowSource source, String reason) {
   private static final int SHOWN = 200;
   private static final Comparator<BadRow> IN_ORDER =
       Comparator.comparing((BadRow bad) -> bad.source().file())
-          .thenComparing(bad -> bad.source().row());
+          .thenComparingLong(bad -> bad.source().row());
 
   /// One line for each row in the order of files and rows, each once; beyond 200 their number.
   public static List<String> lines(List<BadRow> bad) {

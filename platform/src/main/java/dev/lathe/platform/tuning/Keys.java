@@ -193,7 +193,7 @@ final class Keys {
 
     private void machine() {
       shapes("threads", new Key.Type.Whole(0), "0");
-      shapes("tokens_in_flight", COUNT, "1024");
+      shapes("tokens_in_flight", COUNT, "768");
       obeys("memory_limit", above(0), "");
     }
 

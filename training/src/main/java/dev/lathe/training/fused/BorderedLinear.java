@@ -74,6 +74,7 @@ final class BorderedLinear implements AutoCloseable {
       Dequantize.toBf16(
           stored, (long) row * in, Lanes.segment(weight.at(firstRow + row), 2L * in), in);
     }
+    stored.release();
   }
 
   private int firstRow(Projection projection) {

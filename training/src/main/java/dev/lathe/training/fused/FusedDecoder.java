@@ -77,6 +77,7 @@ public final class FusedDecoder implements Gradients {
     Matrix matrix = Matrix.bf16(stored.rows(), stored.columns());
     long bytes = stored.rows() * matrix.stride();
     Dequantize.toBf16(stored, 0, Lanes.segment(matrix.at(0), bytes), stored.elements());
+    stored.release();
     return matrix;
   }
 

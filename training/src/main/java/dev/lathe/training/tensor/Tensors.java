@@ -67,9 +67,7 @@ public final class Tensors {
       } else {
         Dequantize.toF32(stored, 0, memory(read), stored.elements());
       }
-      if (stored.data().isMapped()) {
-        stored.data().unload();
-      }
+      stored.release();
       return scope.keep(read.to(type));
     }
   }
