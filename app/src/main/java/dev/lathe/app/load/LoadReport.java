@@ -118,8 +118,8 @@ public final class LoadReport {
     return errors;
   }
 
-  /// Greatest time by which the generator itself sent late, in milliseconds.
-  private double late() {
+  /// Greatest time that a request waited here, for room or for this machine, in milliseconds.
+  private double heldBack() {
     return 1e3 * samples.stream().mapToDouble(s -> s.sent() - s.scheduled()).max().orElse(0);
   }
 
@@ -155,7 +155,7 @@ public final class LoadReport {
     errors()
         .forEach((error, count) ->
             lines.add(String.format(Locale.ROOT, "failed     %,d: %s", count, error)));
-    lines.add(String.format(Locale.ROOT, "sent late  %.0f ms at most", late()));
+    lines.add(String.format(Locale.ROOT, "held back  %.0f ms at most before sending", heldBack()));
     lines.add("");
     lines.add(
         String.format(
@@ -238,7 +238,7 @@ public final class LoadReport {
       }
       put(json, "max" + suffix, values.max());
     });
-    json.put("max_sent_late_ms", late());
+    json.put("max_held_back_ms", heldBack());
     ObjectNode errors = json.putObject("errors");
     errors().forEach(errors::put);
     return json;
