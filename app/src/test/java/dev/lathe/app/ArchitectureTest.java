@@ -42,6 +42,7 @@ class ArchitectureTest {
           row("compute.jinja"),
           row("compute.text", "compute.jinja", "compute.model", "compute.weights"),
           row("compute.adapter", "compute.model", "compute.weights"),
+          row("compute.grammar"),
           row("compute.kernel"),
           row(
               "compute.engine",
