@@ -215,6 +215,7 @@ public final class ChatLoop {
           case STOP -> "";
           case LENGTH -> " · cut at the limit (--max-tokens)";
           case CANCELLED -> " · stopped";
+          case DEADLINE -> " · out of time";
         };
     return String.format(
         Locale.ROOT,

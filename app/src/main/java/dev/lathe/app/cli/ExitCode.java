@@ -10,6 +10,7 @@ public enum ExitCode {
   NOT_FOUND(3, "the named model, adapter or file is not there"),
   CAPACITY(4, "memory, disk or context do not suffice"),
   ENVIRONMENT(5, "the network, the disk, the JDK or Maven failed"),
+  OVERLOADED(6, "too much is under way; the same works later"),
   INTERRUPTED(130, "stopped by Ctrl-C");
 
   private final int code;
@@ -35,6 +36,7 @@ public enum ExitCode {
       case USER -> USAGE;
       case NOT_FOUND -> NOT_FOUND;
       case CAPACITY -> CAPACITY;
+      case OVERLOADED -> OVERLOADED;
       case ENVIRONMENT -> ENVIRONMENT;
       case INTERNAL -> INTERNAL;
     };

@@ -51,7 +51,7 @@ final class EmbeddingTask implements Task {
     if (sequence.wanted() == sequence.length()) {
       answer.complete(normalised());
     } else {
-      fail(EngineLoop.cancelled());
+      fail(EngineLoop.unfinished(reason));
     }
   }
 

@@ -6,9 +6,13 @@ import dev.lathe.compute.engine.TokenEvent.Reason;
 import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.kernel.Rows;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -19,22 +23,37 @@ import org.jspecify.annotations.Nullable;
 final class EngineLoop {
   private final KvCache cache;
   private final Scheduler scheduler;
+  private final WaitingRoom room;
   private final Decoder decoder;
   private final AdapterBank adapters;
   private final Batch batch;
+  private final Pace pace;
   private final Map<Sequence, Task> tasks = new LinkedHashMap<>();
+  private final Set<Sequence> notYetAdmitted = new HashSet<>();
   private final LinkedBlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
   private final Object door = new Object();
   private final Thread thread;
   private Rows logits = Rows.of(0, 0);
   private int headFirst;
   private int headEnd;
+  private long promptTokens;
+  private long outputTokens;
+  private long computedTokens;
+  private long ended;
   private boolean closed;
   private boolean stopping;
 
   EngineLoop(
-      KvCache cache, Scheduler scheduler, Decoder decoder, AdapterBank adapters, Batch batch) {
+      KvCache cache,
+      Scheduler scheduler,
+      WaitingRoom room,
+      Decoder decoder,
+      AdapterBank adapters,
+      Batch batch,
+      Pace pace) {
     this.cache = cache;
+    this.room = room;
+    this.pace = pace;
     this.scheduler = scheduler;
     this.decoder = decoder;
     this.adapters = adapters;
@@ -48,7 +67,10 @@ final class EngineLoop {
 
   /// Makes a task on the engine's thread and computes it. The maker gets the adapter's lease; when
   /// it throws, `failed` is told why.
+  ///
+  /// @throws LatheException when too many requests wait
   void start(
+      Terms terms,
       @Nullable Adapter adapter,
       Function<AdapterBank.@Nullable Lease, Task> maker,
       Failure failed) {
@@ -56,7 +78,8 @@ final class EngineLoop {
       if (closed) {
         throw new IllegalStateException("the engine is closed");
       }
-      inbox.add(() -> admit(adapter, maker, failed));
+      room.enter(terms.user());
+      inbox.add(() -> admit(terms, adapter, maker, failed));
     }
   }
 
@@ -74,9 +97,27 @@ final class EngineLoop {
     void because(LatheException error);
   }
 
-  /// What a waiting caller is told when the engine closes.
-  static LatheException cancelled() {
-    return LatheException.environment("the engine was closed", "", null);
+  /// What a caller is told who waits for something that ended early.
+  static LatheException unfinished(Reason reason) {
+    return reason == Reason.DEADLINE
+        ? LatheException.capacity("the time allowed for it was over", "allow more time")
+        : LatheException.environment("the engine was closed", "", null);
+  }
+
+  /// Waits for the end of the step that is under way.
+  EngineStatus status() throws InterruptedException {
+    CompletableFuture<EngineStatus> answer = new CompletableFuture<>();
+    synchronized (door) {
+      if (closed) {
+        throw new IllegalStateException("the engine is closed");
+      }
+      inbox.add(() -> answer.complete(snapshot()));
+    }
+    try {
+      return answer.get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    }
   }
 
   /// Ends all tasks as cancelled and the thread.
@@ -103,6 +144,7 @@ final class EngineLoop {
   private void run() {
     while (!stopping) {
       takeCommands();
+      expire();
       if (!stopping && !scheduler.isIdle()) {
         step();
       }
@@ -123,11 +165,44 @@ final class EngineLoop {
     }
   }
 
+  private EngineStatus snapshot() {
+    PrefixTree tree = scheduler.tree();
+    return new EngineStatus(
+        scheduler.running().size(),
+        scheduler.waiting(),
+        tree.pages(),
+        tree.available() - tree.idle(),
+        tree.idle(),
+        KvCache.SLOTS,
+        promptTokens,
+        outputTokens,
+        computedTokens,
+        scheduler.reusedTokens(),
+        scheduler.preemptions(),
+        ended);
+  }
+
   private List<Task> tasks() {
     return List.copyOf(tasks.values());
   }
 
+  /// Ends what has used up its time.
+  private void expire() {
+    long now = System.nanoTime();
+    for (Task task : tasks()) {
+      Sequence sequence = task.sequence();
+      long waited = now - sequence.arrival();
+      Terms terms = sequence.terms();
+      boolean over = terms.maxTime().isPresent() && waited > terms.maxTime().get().toNanos();
+      boolean late = terms.maxWait().isPresent() && waited > terms.maxWait().get().toNanos();
+      if (over || (late && notYetAdmitted.contains(sequence))) {
+        end(task, Reason.DEADLINE);
+      }
+    }
+  }
+
   private void admit(
+      Terms terms,
       @Nullable Adapter adapter,
       Function<AdapterBank.@Nullable Lease, Task> maker,
       Failure failed) {
@@ -139,10 +214,14 @@ final class EngineLoop {
       scheduler.add(task.sequence());
     } catch (RuntimeException | Error e) {
       adapters.release(lease);
+      room.admitted(terms.user());
+      room.ended();
       failed.because(failure(e));
       return;
     }
     tasks.put(task.sequence(), task);
+    promptTokens += task.sequence().promptLength();
+    notYetAdmitted.add(task.sequence());
     if (task instanceof Generation generation && generation.mustStop()) {
       end(task, Reason.STOP);
     }
@@ -167,9 +246,19 @@ final class EngineLoop {
   }
 
   private void drop(Task task) {
-    tasks.remove(task.sequence());
-    scheduler.remove(task.sequence());
+    Sequence sequence = task.sequence();
+    tasks.remove(sequence);
+    scheduler.remove(sequence);
     adapters.release(task.lease());
+    noteAdmitted(sequence);
+    room.ended();
+    ended++;
+  }
+
+  private void noteAdmitted(Sequence sequence) {
+    if (notYetAdmitted.remove(sequence)) {
+      room.admitted(sequence.terms().user());
+    }
   }
 
   private static LatheException failure(Throwable thrown) {
@@ -188,12 +277,17 @@ final class EngineLoop {
   }
 
   private void step() {
-    List<Scheduler.Entry> entries = scheduler.plan();
+    List<Scheduler.Entry> entries = scheduler.plan(pace.promptTokens(scheduler.isDecoding()));
     List<Task> planned = new ArrayList<>(entries.size());
-    entries.forEach(entry -> planned.add(task(entry.sequence())));
+    for (Scheduler.Entry entry : entries) {
+      planned.add(task(entry.sequence()));
+      noteAdmitted(entry.sequence());
+    }
     try {
       fill(entries);
+      long began = System.nanoTime();
       decoder.forward(batch);
+      pace.computed(batch.rows, System.nanoTime() - began);
       takeAll(entries);
     } catch (RuntimeException | Error e) {
       for (Task task : planned) {
@@ -235,30 +329,44 @@ final class EngineLoop {
   }
 
   /// Hands a task its results of this step: `wanted` rows of the batch from `row` on, whose logits
-  /// begin at `output`.
+  /// begin at `output`. A row computed from a draft counts only if the draft came true.
   private void take(Task task, Scheduler.Entry entry, int row, int output, int wanted) {
     Sequence sequence = task.sequence();
     Reason end = null;
+    int taken = 0;
+    int before = sequence.length();
     try {
-      for (int i = 0; i < wanted && end == null; i++) {
-        int position = entry.end() - wanted + i;
-        if (task.wantsLogits()) {
-          int at = head(output + i);
-          end = task.take(position, logits.values(), at);
-        } else {
-          Rows hidden = decoder.hidden(row + i);
-          end = task.take(position, hidden.values(), hidden.at(0));
+      while (taken < wanted && end == null) {
+        int position = entry.end() - wanted + taken;
+        if (position >= sequence.length()
+            || batch.tokens[row + taken] != sequence.token(position)) {
+          break;
         }
+        end = take(task, position, row + taken, output + taken);
         sequence.taken(position);
+        taken++;
       }
     } catch (RuntimeException e) {
       fail(task, e);
       return;
     }
-    sequence.advance(entry.count());
+    sequence.keepDrafts(0);
+    outputTokens += sequence.length() - before;
+    int right = entry.count() - wanted + taken;
+    computedTokens += right;
+    scheduler.computed(entry, right);
     if (end != null) {
       end(task, end);
     }
+  }
+
+  private @Nullable Reason take(Task task, int position, int row, int output) {
+    if (task.wantsLogits()) {
+      int at = head(output);
+      return task.take(position, logits.values(), at);
+    }
+    Rows hidden = decoder.hidden(row);
+    return task.take(position, hidden.values(), hidden.at(0));
   }
 
   /// Index of a wanted row's first logit, computing as many rows at once as there is room for.

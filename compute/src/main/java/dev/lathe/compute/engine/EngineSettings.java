@@ -10,13 +10,26 @@ import dev.lathe.compute.kernel.Storage;
 /// @param kvTokens capacity of the key/value cache in tokens, all streams together
 /// @param threads threads that compute
 /// @param prefillChunk most prompt tokens in one step
+/// @param maxWaiting requests that may wait; more are refused
 public record EngineSettings(
-    Storage weightStorage, int maxStreams, int kvTokens, int threads, int prefillChunk) {
+    Storage weightStorage,
+    int maxStreams,
+    int kvTokens,
+    int threads,
+    int prefillChunk,
+    int maxWaiting) {
   public EngineSettings {
     require(maxStreams >= 1 && maxStreams <= 1024, "max_streams", maxStreams, "[1, 1024]");
     require(kvTokens >= 1, "kv_tokens", kvTokens, "[1, ...)");
     require(threads >= 1 && threads <= 256, "threads", threads, "[1, 256]");
     require(prefillChunk >= 1 && prefillChunk <= 8192, "prefill_chunk", prefillChunk, "[1, 8192]");
+    require(maxWaiting >= 0, "max_waiting", maxWaiting, "[0, ...)");
+  }
+
+  /// With 1,024 requests that may wait.
+  public EngineSettings(
+      Storage weightStorage, int maxStreams, int kvTokens, int threads, int prefillChunk) {
+    this(weightStorage, maxStreams, kvTokens, threads, prefillChunk, 1024);
   }
 
   private static void require(boolean holds, String name, int value, String range) {
@@ -33,18 +46,22 @@ public record EngineSettings(
   }
 
   public EngineSettings withMaxStreams(int streams) {
-    return new EngineSettings(weightStorage, streams, kvTokens, threads, prefillChunk);
+    return new EngineSettings(weightStorage, streams, kvTokens, threads, prefillChunk, maxWaiting);
   }
 
   public EngineSettings withKvTokens(int tokens) {
-    return new EngineSettings(weightStorage, maxStreams, tokens, threads, prefillChunk);
+    return new EngineSettings(weightStorage, maxStreams, tokens, threads, prefillChunk, maxWaiting);
   }
 
   public EngineSettings withThreads(int count) {
-    return new EngineSettings(weightStorage, maxStreams, kvTokens, count, prefillChunk);
+    return new EngineSettings(weightStorage, maxStreams, kvTokens, count, prefillChunk, maxWaiting);
   }
 
   public EngineSettings withPrefillChunk(int tokens) {
-    return new EngineSettings(weightStorage, maxStreams, kvTokens, threads, tokens);
+    return new EngineSettings(weightStorage, maxStreams, kvTokens, threads, tokens, maxWaiting);
+  }
+
+  public EngineSettings withMaxWaiting(int requests) {
+    return new EngineSettings(weightStorage, maxStreams, kvTokens, threads, prefillChunk, requests);
   }
 }

@@ -10,7 +10,9 @@ import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.weights.WeightSource;
 import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -54,10 +56,12 @@ public final class JavaEngine implements Engine {
         new EngineLoop(
             cache,
             new Scheduler(
-                new PagePool(pages), KvCache.SLOTS, settings.maxStreams(), settings.prefillChunk()),
+                new PagePool(pages), KvCache.SLOTS, settings.maxStreams(), System::nanoTime),
+            new WaitingRoom(settings.maxStreams(), settings.maxWaiting(), System::nanoTime),
             new Decoder(config, weights, cache, kernel, workers, maxRows, settings.maxStreams()),
             new AdapterBank(config, IDLE_ADAPTERS),
-            new Batch(maxRows));
+            new Batch(maxRows),
+            new Pace(settings.prefillChunk()));
     candidates = new Candidates(config.vocabulary());
   }
 
@@ -127,11 +131,12 @@ public final class JavaEngine implements Engine {
             loop.cancel(
                 task -> task instanceof Generation generation && generation.stream() == closing));
     loop.start(
+        request.terms(),
         request.adapter(),
         lease ->
             new Generation(
                 request,
-                new Sequence(prompt, limit, group(lease), wanted),
+                new Sequence(prompt, limit, group(lease), wanted, request.terms()),
                 new Sampler(request, kernel, candidates),
                 lease,
                 stream),
@@ -153,33 +158,43 @@ public final class JavaEngine implements Engine {
   }
 
   @Override
-  public List<float[]> embed(List<int[]> texts, @Nullable Adapter adapter, Pooling pooling)
+  public List<float[]> embed(
+      List<int[]> texts, @Nullable Adapter adapter, Pooling pooling, Terms terms)
       throws InterruptedException {
     texts.forEach(text -> checkText(text, adapter));
-    List<CompletableFuture<float[]>> answers = new ArrayList<>();
-    for (int[] text : texts) {
-      int wanted =
-          switch (pooling) {
-            case MEAN -> 0;
-            case LAST -> text.length - 1;
-          };
-      CompletableFuture<float[]> answer = new CompletableFuture<>();
-      answers.add(answer);
-      loop.start(
-          adapter,
-          lease ->
-              new EmbeddingTask(
-                  new Sequence(text, text.length, group(lease), wanted),
-                  lease,
-                  answer,
-                  config.width()),
-          answer::completeExceptionally);
-    }
     List<float[]> vectors = new ArrayList<>();
-    for (CompletableFuture<float[]> answer : answers) {
-      vectors.add(await(answer));
+    Deque<CompletableFuture<float[]>> underWay = new ArrayDeque<>();
+    for (int[] text : texts) {
+      if (underWay.size() == settings.maxStreams()) {
+        vectors.add(await(underWay.remove()));
+      }
+      underWay.add(embed(text, adapter, pooling, terms));
+    }
+    while (!underWay.isEmpty()) {
+      vectors.add(await(underWay.remove()));
     }
     return vectors;
+  }
+
+  private CompletableFuture<float[]> embed(
+      int[] text, @Nullable Adapter adapter, Pooling pooling, Terms terms) {
+    int wanted =
+        switch (pooling) {
+          case MEAN -> 0;
+          case LAST -> text.length - 1;
+        };
+    CompletableFuture<float[]> answer = new CompletableFuture<>();
+    loop.start(
+        terms,
+        adapter,
+        lease ->
+            new EmbeddingTask(
+                new Sequence(text, text.length, group(lease), wanted, terms),
+                lease,
+                answer,
+                config.width()),
+        answer::completeExceptionally);
+    return answer;
   }
 
   /// Logits after the last token.
@@ -201,10 +216,11 @@ public final class JavaEngine implements Engine {
     int wanted = all ? 0 : tokens.length - 1;
     CompletableFuture<float[][]> answer = new CompletableFuture<>();
     loop.start(
+        Terms.PLAIN,
         adapter,
         lease ->
             new LogitsTask(
-                new Sequence(tokens, tokens.length, group(lease), wanted),
+                new Sequence(tokens, tokens.length, group(lease), wanted, Terms.PLAIN),
                 lease,
                 answer,
                 config.vocabulary()),
@@ -263,6 +279,11 @@ public final class JavaEngine implements Engine {
           "%s %d is outside the vocabulary of %d".formatted(what, id, config.vocabulary()),
           "use the model's own tokenizer");
     }
+  }
+
+  @Override
+  public EngineStatus status() throws InterruptedException {
+    return loop.status();
   }
 
   @Override

@@ -53,7 +53,7 @@ final class LogitsTask implements Task {
     if (taken == logits.length) {
       answer.complete(logits);
     } else {
-      fail(EngineLoop.cancelled());
+      fail(EngineLoop.unfinished(reason));
     }
   }
 

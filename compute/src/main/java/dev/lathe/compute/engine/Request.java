@@ -25,7 +25,8 @@ public record Request(
     Set<Integer> stopTokens,
     int minTokens,
     @Nullable Supplier<? extends TokenConstraint> constraint,
-    Logprobs logprobs) {
+    Logprobs logprobs,
+    Terms terms) {
   public Request {
     stopTokens = Set.copyOf(stopTokens);
     if (prompt.length == 0) {
@@ -51,29 +52,36 @@ public record Request(
       Sampling sampling,
       int maxTokens,
       Set<Integer> stopTokens) {
-    this(prompt, adapter, sampling, maxTokens, stopTokens, 0, null, Logprobs.NONE);
+    this(prompt, adapter, sampling, maxTokens, stopTokens, 0, null, Logprobs.NONE, Terms.PLAIN);
   }
 
   /// One that generates nothing and scores its prompt.
   public static Request scoring(int[] prompt, @Nullable Adapter adapter, Logprobs logprobs) {
-    return new Request(prompt, adapter, Sampling.GREEDY, 0, Set.of(), 0, null, logprobs);
+    return new Request(
+        prompt, adapter, Sampling.GREEDY, 0, Set.of(), 0, null, logprobs, Terms.PLAIN);
   }
 
   /// The same, held to a constraint.
   public Request withConstraint(Supplier<? extends TokenConstraint> source) {
     return new Request(
-        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, source, logprobs);
+        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, source, logprobs, terms);
   }
 
   /// The same with another least number of tokens.
   public Request withMinTokens(int least) {
     return new Request(
-        prompt, adapter, sampling, maxTokens, stopTokens, least, constraint, logprobs);
+        prompt, adapter, sampling, maxTokens, stopTokens, least, constraint, logprobs, terms);
   }
 
   /// The same with log-probabilities.
   public Request withLogprobs(Logprobs wanted) {
     return new Request(
-        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, constraint, wanted);
+        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, constraint, wanted, terms);
+  }
+
+  /// The same on other terms.
+  public Request withTerms(Terms others) {
+    return new Request(
+        prompt, adapter, sampling, maxTokens, stopTokens, minTokens, constraint, logprobs, others);
   }
 }

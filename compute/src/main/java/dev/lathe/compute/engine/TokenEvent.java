@@ -31,7 +31,9 @@ public sealed interface TokenEvent {
     STOP,
     /// The most tokens, or the end of the context, were reached.
     LENGTH,
-    /// The caller cancelled.
-    CANCELLED
+    /// The caller cancelled, or the engine was closed.
+    CANCELLED,
+    /// The time allowed by the request's [Terms] was over.
+    DEADLINE
   }
 }

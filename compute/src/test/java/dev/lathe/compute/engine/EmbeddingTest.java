@@ -58,7 +58,7 @@ class EmbeddingTest {
       List<int[]> texts = List.of(prompt(1, 1), prompt(70, 2), prompt(33, 3), prompt(90, 4));
       TokenStream beside = engine.submit(greedy(prompt(5, 1), null, 100));
 
-      List<float[]> vectors = engine.embed(texts, adapter, pooling);
+      List<float[]> vectors = engine.embed(texts, adapter, pooling, Terms.PLAIN);
 
       PlainDecoder plain = new PlainDecoder(model.config(), model.weights(), adapter);
       for (int i = 0; i < texts.size(); i++) {
@@ -76,8 +76,8 @@ class EmbeddingTest {
   void aTextThatCanNeverFitIsRefusedBeforeAnythingIsComputed() {
     try (Checkpoint model = llama();
         JavaEngine engine = JavaEngine.open(model, SETTINGS)) {
-      assertThatThrownBy(
-              () -> engine.embed(List.of(prompt(3, 1), prompt(513, 2)), null, Pooling.MEAN))
+      assertThatThrownBy(() ->
+              engine.embed(List.of(prompt(3, 1), prompt(513, 2)), null, Pooling.MEAN, Terms.PLAIN))
           .isInstanceOf(LatheException.class)
           .hasMessageContaining("513 tokens");
     }

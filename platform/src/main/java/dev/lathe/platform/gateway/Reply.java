@@ -22,7 +22,9 @@ public record Reply(
     /// The most tokens, or the end of the context, were reached.
     LENGTH,
     /// The reader did not want more.
-    CANCELLED
+    CANCELLED,
+    /// The time allowed for it was over.
+    DEADLINE
   }
 
   /// Tokens per second after the first; 0 for a reply of one token.

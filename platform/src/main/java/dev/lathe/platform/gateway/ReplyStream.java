@@ -70,6 +70,7 @@ public final class ReplyStream implements AutoCloseable {
           case STOP -> Ending.STOP;
           case LENGTH -> scanner.isHit() ? Ending.STOP : Ending.LENGTH;
           case CANCELLED -> Ending.CANCELLED;
+          case DEADLINE -> Ending.DEADLINE;
         });
     return piece;
   }
