@@ -85,6 +85,7 @@ final class CompareVerb implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     sampling.check();
+    requirePlace();
     Screen screen = context.screen();
     Questions.Read read = Questions.read(prompts);
     if (!read.unusedKeys().isEmpty()) {
@@ -151,6 +152,17 @@ final class CompareVerb implements Callable<Integer> {
                   .toList()));
     }
     return cases;
+  }
+
+  /// Refuses a place that cannot be written before the answers are there.
+  private void requirePlace() {
+    Path folder = suffixed("").toAbsolutePath().getParent();
+    if (folder == null || !Files.isDirectory(folder) || !Files.isWritable(folder)) {
+      throw LatheException.environment(
+          "'" + suffixed(".md") + "' cannot be written (no such folder, or no right to write)",
+          "choose another --output",
+          null);
+    }
   }
 
   private Path suffixed(String suffix) {

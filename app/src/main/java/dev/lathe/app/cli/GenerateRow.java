@@ -9,10 +9,10 @@ import dev.lathe.compute.text.Message;
 import dev.lathe.platform.evaluation.Question;
 import dev.lathe.platform.evaluation.Questions;
 import dev.lathe.platform.gateway.Prompt;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// One row to generate from.
 ///
@@ -26,22 +26,29 @@ record GenerateRow(ObjectNode fields, Prompt prompt) {
     return new GenerateRow(fields, prompt(Question.of("", text, List.of()), raw, system));
   }
 
-  /// The rows of a file.
+  /// The rows of a file or a pipe.
   ///
+  /// @param source names them in messages
   /// @throws LatheException naming all bad rows at once
-  static List<GenerateRow> read(Path file, boolean raw, Optional<String> system) {
-    Questions.Read read = Questions.read(file);
+  static List<GenerateRow> of(
+      String source, Questions.Read read, boolean raw, Optional<String> system) {
     List<GenerateRow> rows = new ArrayList<>();
-    List<String> lines = read.lines();
-    for (int i = 0; i < lines.size(); i++) {
-      Question question = read.questions().get(i);
-      ObjectNode fields = fields(lines.get(i));
+    List<Integer> conversations = new ArrayList<>();
+    for (int i = 0; i < read.lines().size(); i++) {
+      ObjectNode fields = fields(read.lines().get(i));
       if (raw && fields.has("messages")) {
-        throw LatheException.user(
-            "row " + (i + 1) + " of '" + file + "' has 'messages', and --raw takes plain prompts",
-            "leave --raw out or give 'prompt'");
+        conversations.add(i + 1);
+      } else {
+        rows.add(new GenerateRow(fields, prompt(read.questions().get(i), raw, system)));
       }
-      rows.add(new GenerateRow(fields, prompt(question, raw, system)));
+    }
+    if (!conversations.isEmpty()) {
+      throw LatheException.user(
+          "rows of '"
+              + source
+              + "' have 'messages', and --raw takes plain prompts: "
+              + conversations.stream().map(String::valueOf).collect(Collectors.joining(", ")),
+          "leave --raw out or give 'prompt'");
     }
     return rows;
   }

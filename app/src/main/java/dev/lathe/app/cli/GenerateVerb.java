@@ -4,13 +4,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.Utf8;
 import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.platform.evaluation.Questions;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.Reply;
 import dev.lathe.platform.gateway.ReplyStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,7 +72,7 @@ final class GenerateVerb implements Callable<Integer> {
   @Option(
       names = {"-i", "--input"},
       paramLabel = "FILE",
-      description = "JSON lines with \"prompt\" or \"messages\".")
+      description = "JSON lines with \"prompt\" or \"messages\"; - is standard input.")
   private @Nullable Path input;
 
   @Option(
@@ -142,9 +145,13 @@ final class GenerateVerb implements Callable<Integer> {
 
   private List<GenerateRow> rows() {
     if (input != null) {
-      return GenerateRow.read(input, raw, Optional.ofNullable(system));
+      boolean piped = input.toString().equals("-");
+      Questions.Read read =
+          piped ? Questions.parse("standard input", standardInput()) : Questions.read(input);
+      String source = piped ? "standard input" : input.toString();
+      return GenerateRow.of(source, read, raw, Optional.ofNullable(system));
     }
-    String text = prompt == null ? standardInput() : prompt;
+    String text = prompt == null ? standardText() : prompt;
     if (text.isBlank()) {
       throw LatheException.user(
           "the prompt is empty", "give it as an argument, by standard input or by --input");
@@ -152,13 +159,21 @@ final class GenerateVerb implements Callable<Integer> {
     return List.of(GenerateRow.of(text, raw, Optional.ofNullable(system)));
   }
 
-  private String standardInput() {
+  private String standardText() {
+    try {
+      return Utf8.text(standardInput());
+    } catch (CharacterCodingException e) {
+      throw LatheException.user("standard input is not UTF-8", "convert it: iconv -t utf-8");
+    }
+  }
+
+  private byte[] standardInput() {
     if (context.screen().inIsTerminal()) {
       throw LatheException.user(
           "there is no prompt", "give it as an argument, by standard input or by --input");
     }
     try {
-      return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+      return System.in.readAllBytes();
     } catch (IOException e) {
       throw LatheException.environment("standard input cannot be read", "", e);
     }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.StrictJson;
+import dev.lathe.compute.Utf8;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -46,7 +47,7 @@ public final class Questions {
   /// @throws LatheException when it is not there, holds no question, or any row is bad; all bad
   ///   rows are named at once
   public static Read read(Path file) {
-    return parse(file.toString(), lines(file));
+    return parse(file.toString(), bytes(file));
   }
 
   /// The questions in lines of JSON; blank lines are passed over.
@@ -71,13 +72,22 @@ public final class Questions {
         reading.questions, lines.stream().filter(line -> !line.isBlank()).toList(), reading.unused);
   }
 
-  private static List<String> lines(Path file) {
+  /// The questions in the bytes of a file or a pipe.
+  ///
+  /// @param source names them in messages
+  public static Read parse(String source, byte[] utf8) {
     try {
-      return Files.readAllLines(file);
+      return parse(source, Utf8.text(utf8).lines().toList());
+    } catch (CharacterCodingException encoding) {
+      throw LatheException.user("'" + source + "' is not UTF-8", "convert it: iconv -t utf-8");
+    }
+  }
+
+  private static byte[] bytes(Path file) {
+    try {
+      return Files.readAllBytes(file);
     } catch (NoSuchFileException missing) {
       throw LatheException.notFound("there is no file '" + file + "'", "check the path");
-    } catch (CharacterCodingException encoding) {
-      throw LatheException.user("'" + file + "' is not UTF-8", "convert it: iconv -t utf-8");
     } catch (IOException failure) {
       throw LatheException.environment(
           "'" + file + "' cannot be read (" + failure.getMessage() + ")",

@@ -1,0 +1,194 @@
+package dev.lathe.app.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class GenerateVerbTest {
+  private static final JsonMapper JSON = new JsonMapper();
+
+  @TempDir Path folder;
+  private TinyStage stage;
+
+  @BeforeEach
+  void makeModel() {
+    stage = new TinyStage(folder);
+  }
+
+  /// Runs `generate` on the tiny model with replies of at most twelve tokens.
+  private int generate(byte[] in, String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("generate", stage.model().toString(), "--max-tokens=12", "--threads=1"));
+    arguments.addAll(Arrays.asList(more));
+    return stage.run(in, arguments.toArray(String[]::new));
+  }
+
+  private int generate(String... more) {
+    return generate(new byte[0], more);
+  }
+
+  private List<JsonNode> rows(String text) throws IOException {
+    List<JsonNode> rows = new ArrayList<>();
+    for (String line : text.lines().toList()) {
+      rows.add(JSON.readTree(line));
+    }
+    return rows;
+  }
+
+  @Test
+  void anArgumentStandardInputAndARowGiveTheSameAnswer() throws IOException {
+    assertThat(generate("Name three rivers.")).isZero();
+    String argument = stage.out();
+    assertThat(generate("Name three rivers.".getBytes(UTF_8))).isZero();
+    String piped = stage.out();
+    Path file = stage.write("in.jsonl", "{\"prompt\": \"Name three rivers.\"}\n");
+    assertThat(generate("--input", file.toString())).isZero();
+    String row = rows(stage.out()).getFirst().path("output").asText();
+
+    assertThat(argument).isNotBlank().isEqualTo(piped).isEqualTo(row + "\n");
+  }
+
+  @Test
+  void rowsComeOutInTheirOrderWithWhatCameIn() throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 40; i++) {
+      lines.append("{\"id\": ").append(i).append(", \"prompt\": \"q").append(i).append("\"}\n\n");
+    }
+    lines.append(
+        "{\"id\": 40, \"messages\": [{\"role\": \"user\", \"content\": \"q7\"}], \"x\": [1]}");
+    Path file = stage.write("in.jsonl", lines.toString());
+    Path output = folder.resolve("out.jsonl");
+
+    assertThat(generate("--input", file.toString(), "-o", output.toString())).isZero();
+
+    assertThat(stage.out()).isEmpty();
+    List<JsonNode> rows = rows(Files.readString(output));
+    assertThat(rows).extracting(row -> row.path("id").asInt()).hasSize(41).isSorted();
+    assertThat(rows).allMatch(row -> row.path("output_tokens").asInt() > 0);
+    assertThat(rows).allMatch(row -> row.path("prompt_tokens").asInt() > 5);
+    assertThat(rows)
+        .extracting(row -> row.path("finish").asText())
+        .isSubsetOf("stop", "length")
+        .contains("length");
+    assertThat(rows.getLast().path("x").toString()).isEqualTo("[1]");
+    assertThat(rows.getLast().path("output")).isEqualTo(rows.get(7).path("output"));
+  }
+
+  @Test
+  void aPipeOfRowsAndTextFromRows() throws IOException {
+    byte[] rows = "{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}\n".getBytes(UTF_8);
+
+    assertThat(generate(rows, "--input", "-", "--format", "text")).isZero();
+    String text = stage.out();
+    assertThat(generate("a", "--format", "jsonl")).isZero();
+
+    String first = rows(stage.out()).getFirst().path("output").asText();
+    assertThat(text).startsWith(first + "\n\n");
+  }
+
+  @Test
+  void adapterSystemMessageAndSamplingEachChangeTheAnswer() throws IOException {
+    Path adapter = stage.adapter("mine", 3);
+    generate("hello");
+    String plain = stage.out();
+
+    assertThat(generate("hello", "--adapter", adapter.toString())).isZero();
+    assertThat(stage.out()).isNotEqualTo(plain);
+    assertThat(stage.err()).contains("has no lathe.json: only its shapes were checked");
+    generate("hello", "--system", "Be brief.");
+    assertThat(stage.out()).isNotEqualTo(plain);
+    generate("hello", "--raw");
+    assertThat(stage.out()).isNotEqualTo(plain);
+    generate("hello", "--temperature", "3", "--seed", "1");
+    String warm = stage.out();
+    assertThat(warm).isNotEqualTo(plain);
+    generate("hello", "--temperature", "3", "--seed", "1");
+    assertThat(stage.out()).isEqualTo(warm);
+    generate("hello", "--temperature", "3", "--seed", "2");
+    assertThat(stage.out()).isNotEqualTo(warm);
+    String stop = plain.substring(3, 5);
+    generate("hello", "--stop", stop);
+    assertThat(stage.out()).isEqualTo(plain.substring(0, plain.indexOf(stop)) + "\n");
+  }
+
+  @Test
+  void everyBadRowIsNamedBeforeAnythingIsGenerated() throws IOException {
+    Path file =
+        stage.write(
+            "bad.jsonl", "{\"prompt\": \"fine\"}\n\n{\"prompt\": 1}\nno json\n{\"other\": 1}\n");
+
+    assertThat(generate("--input", file.toString())).isEqualTo(ExitCode.USAGE.code());
+
+    assertThat(stage.out()).isEmpty();
+    assertThat(stage.err())
+        .startsWith("lathe: 3 rows of '" + file + "' cannot be used")
+        .contains("line 3: 'prompt' must be", "line 4: not JSON", "line 5: exactly one of");
+  }
+
+  @Test
+  void rawTakesNoConversationsAndNamesThemAll() throws IOException {
+    String talk = "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}\n";
+    Path file = stage.write("talk.jsonl", talk + "{\"prompt\": \"p\"}\n" + talk);
+
+    assertThat(generate("--raw", "--input", file.toString())).isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("--raw takes plain prompts: 1, 3");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          q --input x.jsonl | 2 | a prompt and --input are given
+          --input none.jsonl | 3 | there is no file 'none.jsonl'
+          q --raw --system s | 2 | a raw prompt has no system message
+          q --min-p 2 | 2 | min_p
+          q --temperature -1 | 2 | temperature
+          q --top-p 2 | 2 | top_p
+          q --format xml | 2 | xml
+          q --context 1 | 2 | --context 1 is less than 2
+          q --threads 0 | 2 | threads
+          q --adapter none | 3 | there is no adapter directory 'none'
+          q --output /none/x | 5 | '/none/x' cannot be written
+          q --lenght 3 | 2 | there is no option '--lenght'
+          q r | 2 | 'r' is one argument too many
+          """)
+  void whatCannotBeUsedIsSaidInOneLineWithItsExitCode(String arguments, int code, String message) {
+    assertThat(generate(arguments.split(" "))).isEqualTo(code);
+
+    assertThat(stage.out()).isEmpty();
+    assertThat(stage.err()).startsWith("lathe: ").contains(message).doesNotContain("\tat ");
+    assertThat(stage.err().lines().count()).isLessThanOrEqualTo(2);
+  }
+
+  @Test
+  void anEmptyPromptBytesThatAreNoTextAndAModelThatIsNotThereAreRefused() {
+    assertThat(generate()).isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("the prompt is empty");
+    assertThat(generate(new byte[] {(byte) 0xE9, 'a'})).isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("standard input is not UTF-8");
+    assertThat(stage.run("generate", "no-such-model", "q")).isEqualTo(ExitCode.NOT_FOUND.code());
+    assertThat(stage.err()).contains("no-such-model");
+  }
+
+  @Test
+  void aPromptLongerThanTheContextIsRefusedWithTheNumbers() {
+    assertThat(generate("x".repeat(600))).isEqualTo(ExitCode.CAPACITY.code());
+    assertThat(stage.err()).contains("tokens").contains("512");
+  }
+}
