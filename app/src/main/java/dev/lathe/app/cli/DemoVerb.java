@@ -80,18 +80,23 @@ final class DemoVerb implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     DemoSet set = chinese ? DemoSet.chinese(examples()) : DemoSet.english(examples());
-    Workshop workshop = workshop(set);
+    try (Workshop workshop = workshop(set)) {
+      return run(set, workshop).code();
+    }
+  }
+
+  private ExitCode run(DemoSet set, Workshop workshop) throws InterruptedException {
     title("lathe demo: teach " + set.model() + " what only " + set.company() + " knows");
     Path model = model(set);
     List<Question> questions =
         Stream.concat(set.six().stream(), set.heldOut().stream()).distinct().toList();
     Told base = base(set, workshop, model, questions);
     if (!train(set, workshop, model)) {
-      return ExitCode.INTERRUPTED.code();
+      return ExitCode.INTERRUPTED;
     }
     Told adapted = adapted(workshop, model, questions);
     result(set, workshop, base, adapted);
-    return ExitCode.OK.code();
+    return ExitCode.OK;
   }
 
   private static Path examples() {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,31 +19,70 @@ import java.util.HexFormat;
 import java.util.stream.Stream;
 
 /// The folder of one demo: `adapter/` (the training run's output), `base.json` and `adapted.json`
-/// (answers), `key` (what they belong to). Files appear whole or not at all.
-public final class Workshop {
+/// (answers), `key` (what they belong to). Files appear whole or not at all. One process at a time
+/// holds it; the system takes the right back when the process ends, however it ends. Whoever opens
+/// it closes it.
+public final class Workshop implements AutoCloseable {
   private final Path folder;
+  private final FileChannel lock;
 
-  private Workshop(Path folder) {
+  private Workshop(Path folder, FileChannel lock) {
     this.folder = folder;
+    this.lock = lock;
   }
 
   /// Opens the folder, making it where it is missing; what belongs to another key is deleted.
   ///
   /// @param anew whether everything is deleted
+  /// @throws LatheException when another demo is at work in it
   public static Workshop open(Path folder, String key, boolean anew) {
-    Workshop workshop = new Workshop(folder);
+    Workshop workshop = new Workshop(folder, lock(folder));
+    try {
+      workshop.prepare(key, anew);
+      return workshop;
+    } catch (LatheException e) {
+      workshop.close();
+      throw e;
+    }
+  }
+
+  private static FileChannel lock(Path folder) {
     try {
       Files.createDirectories(folder);
+      FileChannel channel =
+          FileChannel.open(
+              folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (!isTaken(channel)) {
+        channel.close();
+        throw LatheException.user(
+            "another 'lathe demo' is at work in '" + folder + "'",
+            "wait until it is done, or set LATHE_HOME to another folder");
+      }
+      return channel;
+    } catch (IOException e) {
+      throw failure(folder, e);
+    }
+  }
+
+  private static boolean isTaken(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() != null;
+    } catch (OverlappingFileLockException heldByThisProcess) {
+      return false;
+    }
+  }
+
+  private void prepare(String key, boolean anew) {
+    try {
       Path keyFile = folder.resolve("key");
       boolean same = Files.exists(keyFile) && Files.readString(keyFile).equals(key);
       if (anew || !same) {
         Files.deleteIfExists(keyFile);
         Files.deleteIfExists(folder.resolve("base.json"));
         Files.deleteIfExists(folder.resolve("adapted.json"));
-        deleteTree(workshop.adapter());
-        workshop.write("key", key);
+        deleteTree(adapter());
+        write("key", key);
       }
-      return workshop;
     } catch (IOException e) {
       throw failure(folder, e);
     }
@@ -109,6 +149,15 @@ public final class Workshop {
         channel.force(true);
       }
       Files.move(temporary, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw failure(folder, e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      lock.close();
     } catch (IOException e) {
       throw failure(folder, e);
     }

@@ -1,7 +1,9 @@
 package dev.lathe.app.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.lathe.compute.LatheException;
 import dev.lathe.platform.evaluation.Question;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,29 +21,45 @@ class WorkshopTest {
 
   @Test
   void whatWasDoneIsThereAgainUnderTheSameKey() throws IOException {
-    Workshop first = Workshop.open(folder, "key", false);
-    first.write("base.json", told("It is that.").json());
-    finish(first);
+    try (Workshop first = Workshop.open(folder, "key", false)) {
+      first.write("base.json", told("It is that.").json());
+      finish(first);
+    }
 
-    Workshop second = Workshop.open(folder, "key", false);
-
-    assertThat(second.isTrained()).isTrue();
-    assertThat(Told.read(second.file("base.json"), "base", List.of(ASKED)))
-        .hasValueSatisfying(told -> assertThat(told.answer(ASKED).text()).isEqualTo("It is that."));
+    try (Workshop second = Workshop.open(folder, "key", false)) {
+      assertThat(second.isTrained()).isTrue();
+      assertThat(Told.read(second.file("base.json"), "base", List.of(ASKED)))
+          .hasValueSatisfying(
+              told -> assertThat(told.answer(ASKED).text()).isEqualTo("It is that."));
+    }
   }
 
   @Test
   void otherDataOrAWishToStartAnewDropsEverything() throws IOException {
     for (boolean anew : List.of(false, true)) {
-      Workshop first = Workshop.open(folder, "key", true);
-      first.write("base.json", told("It is that.").json());
+      try (Workshop first = Workshop.open(folder, "key", true)) {
+        first.write("base.json", told("It is that.").json());
+        finish(first);
+      }
+
+      try (Workshop second = Workshop.open(folder, anew ? "key" : "other", anew)) {
+        assertThat(second.isTrained()).isFalse();
+        assertThat(second.file("base.json")).doesNotExist();
+      }
+    }
+  }
+
+  @Test
+  void aSecondDemoInTheSameFolderIsRefusedAndTouchesNothing() throws IOException {
+    try (Workshop first = Workshop.open(folder, "key", false)) {
       finish(first);
 
-      Workshop second = Workshop.open(folder, anew ? "key" : "other", anew);
-
-      assertThat(second.isTrained()).isFalse();
-      assertThat(second.file("base.json")).doesNotExist();
+      assertThatThrownBy(() -> Workshop.open(folder, "other", true))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("another 'lathe demo' is at work in '" + folder + "'");
+      assertThat(first.isTrained()).isTrue();
     }
+    Workshop.open(folder, "key", false).close();
   }
 
   @Test
