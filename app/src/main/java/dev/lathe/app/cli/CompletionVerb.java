@@ -1,15 +1,28 @@
 package dev.lathe.app.cli;
 
+import dev.lathe.platform.registry.Catalogue;
+import dev.lathe.platform.registry.CatalogueEntry;
+import dev.lathe.platform.registry.StoredModel;
+import dev.lathe.platform.tuning.RecipeParser;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.AutoComplete;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 @Command(
     name = "completion",
-    description = "Print a script that completes verbs and options in bash or zsh.",
+    description =
+        "Print a script that completes verbs, options, recipe keys and the models of this machine in"
+            + " bash or zsh.",
     footer = {
       "",
       "Examples:",
@@ -22,6 +35,8 @@ final class CompletionVerb implements Callable<Integer> {
     bash,
     zsh
   }
+
+  private static final Set<String> MODELS = Set.of("MODEL", "NAME", "NAME|SOURCE");
 
   private final Context context;
 
@@ -37,7 +52,20 @@ final class CompletionVerb implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    String script = AutoComplete.bash("lathe", spec.root().commandLine());
+    CommandLine lathe = spec.root().commandLine();
+    Map<String, CommandLine> verbs = lathe.getSubcommands();
+    List<String> here =
+        Models.store(context.environment()).list().stream().map(StoredModel::name).toList();
+    List<String> offered =
+        Catalogue.load(context.environment().home()).entries().stream()
+            .map(CatalogueEntry::name)
+            .toList();
+    verbs
+        .values()
+        .forEach(verb ->
+            offer(verb.getCommandSpec(), verb.getCommandName().equals("pull") ? offered : here));
+    offerKeys(Objects.requireNonNull(verbs.get("train")).getCommandSpec());
+    String script = AutoComplete.bash("lathe", lathe);
     String start =
         switch (shell) {
           case bash -> "";
@@ -45,5 +73,29 @@ final class CompletionVerb implements Callable<Integer> {
         };
     context.screen().out().print(start + script);
     return ExitCode.OK.code();
+  }
+
+  /// Names of models for the arguments that take one.
+  private static void offer(CommandSpec verb, List<String> names) {
+    for (PositionalParamSpec argument : List.copyOf(verb.positionalParameters())) {
+      if (MODELS.contains(argument.paramLabel())) {
+        verb.remove(argument);
+        verb.add(PositionalParamSpec.builder(argument).completionCandidates(names).build());
+      }
+    }
+  }
+
+  /// The keys of a recipe, which the parser of the command line leaves to the verb.
+  private static void offerKeys(CommandSpec train) {
+    new RecipeParser()
+        .words()
+        .forEach((key, words) ->
+            train.addOption(
+                OptionSpec.builder("--" + key)
+                    .paramLabel(key) // names a variable of the script
+                    .type(String.class)
+                    .arity("1")
+                    .completionCandidates(words.isEmpty() ? null : words)
+                    .build()));
   }
 }

@@ -2,23 +2,32 @@ package dev.lathe.app.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.model.TinyModels;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class MainTest {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
+  private Environment environment = Environment.of(Map.of());
+
   private int run(String... arguments) {
     Screen screen =
         new Screen(
             new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8), "", false, 80);
-    return Main.run(new Context(Environment.of(Map.of()), screen), arguments);
+    return Main.run(new Context(environment, screen), arguments);
   }
 
   @Test
@@ -85,9 +94,50 @@ class MainTest {
     assertThat(LatheException.Kind.values()).extracting(ExitCode::of).doesNotHaveDuplicates();
   }
 
-  @Test
-  void completionScriptsKnowTheVerbs() {
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          lathe ge | generate
+          lathe generate --wei | --weights
+          lathe generate --weights B | BF16
+          lathe completion z | zsh
+          lathe chat ti | tiny
+          lathe pull smol | smollm2-135m-instruct
+          lathe rm ti | tiny
+          lathe train --lora_r | --lora_rank
+          lathe train --stage s | sft
+          lathe train --bf16 t | true
+          lathe compare tiny prompts.jsonl --out | --output
+          """)
+  void bashCompletesVerbsOptionsKeysAndModels(String line, String completed, @TempDir Path home)
+      throws Exception {
+    Path bash = Path.of("/bin/bash");
+    assumeTrue(Files.isExecutable(bash), "there is no bash");
+    Path model = Files.createDirectories(home.resolve("tiny"));
+    TinyModels.llama(model, 1);
+    environment = Environment.of(Map.of("LATHE_HOME", home.resolve("home").toString()));
+    assertThat(run("pull", "file:" + model)).isZero();
+    out.reset();
     assertThat(run("completion", "bash")).isZero();
-    assertThat(out.toString(UTF_8)).contains("complete ").contains("version");
+    Path script = Files.write(home.resolve("lathe.bash"), out.toByteArray());
+    String ask =
+        "compopt() { :; }; source %s; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1));"
+            + " COMP_LINE='%s'; COMP_POINT=${#COMP_LINE}; _complete_lathe; echo ${COMPREPLY[*]}";
+
+    Process process =
+        new ProcessBuilder(bash.toString(), "-c", ask.formatted(script, line, line))
+            .redirectErrorStream(true)
+            .start();
+
+    assertThat(new String(process.getInputStream().readAllBytes(), UTF_8).strip())
+        .isEqualTo(completed);
+  }
+
+  @Test
+  void zshLoadsItsCompletionSystemFirst() {
+    assertThat(run("completion", "zsh")).isZero();
+    assertThat(out.toString(UTF_8)).startsWith("autoload -Uz compinit bashcompinit");
   }
 }

@@ -11,6 +11,24 @@ import java.util.SequencedMap;
 public final class RecipeParser {
   private final Keys keys = Keys.load();
 
+  /// Every key that is obeyed, with the words that it takes; none where it takes anything.
+  public SequencedMap<String, List<String>> words() {
+    SequencedMap<String, List<String>> words = new LinkedHashMap<>();
+    for (Key key : keys.all()) {
+      if (key.use() instanceof Key.Use.Obeyed) {
+        words.put(
+            key.name(),
+            switch (key.type()) {
+              case Key.Type.Choice(List<String> names) -> names;
+              case Key.Type.Flag() -> List.of("true", "false");
+              case Key.Type.Whole _, Key.Type.Real _, Key.Type.Text _, Key.Type.Names _ ->
+                  List.of();
+            });
+      }
+    }
+    return words;
+  }
+
   /// The recipe of a command line as LLaMA-Factory's `train` takes it: `[recipe.yaml] [key=value]…
   /// [--key value]…`; what stands on the command line wins over the file.
   ///
