@@ -228,8 +228,11 @@ class LauncherTest {
     jdk("opt/jdk", "25");
     script(
         tools.resolve("mvn"),
-        "#!/bin/bash\ncase \"$*\" in *-v) echo 'Apache Maven 4.0.0'; exit ;; esac\n"
-            + "echo '[INFO] chatter'; echo '[ERROR] no network'; exit 1\n");
+        """
+        #!/bin/bash
+        case "$*" in *-v) echo 'Apache Maven 4.0.0'; exit ;; esac
+        echo '[INFO] chatter'; echo '[ERROR] no network'; exit 1
+        """);
 
     Ended ended = lathe(Map.of(), "version");
 

@@ -123,13 +123,18 @@ class MainTest {
     assertThat(run("completion", "bash")).isZero();
     Path script = Files.write(home.resolve("lathe.bash"), out.toByteArray());
     String ask =
-        "compopt() { :; }; source %s; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1));"
-            + " COMP_LINE='%s'; COMP_POINT=${#COMP_LINE}; _complete_lathe; echo ${COMPREPLY[*]}";
+        """
+        compopt() { :; }
+        source '%s'
+        COMP_WORDS=(%s) COMP_LINE='%s'
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_POINT=${#COMP_LINE}
+        _complete_lathe
+        echo ${COMPREPLY[*]}
+        """
+            .formatted(script, line, line);
 
     Process process =
-        new ProcessBuilder(bash.toString(), "-c", ask.formatted(script, line, line))
-            .redirectErrorStream(true)
-            .start();
+        new ProcessBuilder(bash.toString(), "-c", ask).redirectErrorStream(true).start();
 
     assertThat(new String(process.getInputStream().readAllBytes(), UTF_8).strip())
         .isEqualTo(completed);
