@@ -64,9 +64,9 @@ public final class EngineBench {
       out.printf("%d streams: %.0f tokens/s%n", streams, best(streams, List.of()));
     }
     double base = best(16, List.of());
-    List<Adapter> adapters = new ArrayList<>();
+    List<String> adapters = new ArrayList<>();
     for (int i = 0; i < 16; i++) {
-      adapters.add(adapter(engine.config(), i));
+      adapters.add(engine.adapters().add(adapter(engine.config(), i)).id());
     }
     double adapted = best(16, adapters);
     out.printf(
@@ -79,7 +79,7 @@ public final class EngineBench {
     out.printf("prompt of %d: %.0f tokens/s%n", PROMPT, PROMPT / seconds);
   }
 
-  private double best(int streams, List<Adapter> adapters) throws InterruptedException {
+  private double best(int streams, List<String> adapters) throws InterruptedException {
     double best = 0;
     for (int round = 0; round < rounds; round++) {
       best = Math.max(best, streams * OUTPUT / generate(streams, OUTPUT, 4, adapters));
@@ -88,12 +88,12 @@ public final class EngineBench {
   }
 
   /// Seconds from submitting to the last token.
-  private double generate(int streams, int tokens, int prompt, List<Adapter> adapters)
+  private double generate(int streams, int tokens, int prompt, List<String> adapters)
       throws InterruptedException {
     long start = System.nanoTime();
     List<TokenStream> open = new ArrayList<>();
     for (int i = 0; i < streams; i++) {
-      Adapter adapter = adapters.isEmpty() ? null : adapters.get(i % adapters.size());
+      String adapter = adapters.isEmpty() ? null : adapters.get(i % adapters.size());
       int[] ids = new Random(i).ints(prompt, 0, engine.config().vocabulary()).toArray();
       open.add(engine.submit(new Request(ids, adapter, Sampling.GREEDY, tokens, Set.of())));
     }

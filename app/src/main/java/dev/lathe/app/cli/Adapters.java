@@ -1,7 +1,7 @@
 package dev.lathe.app.cli;
 
 import dev.lathe.app.terminal.Screen;
-import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.platform.gateway.Generator;
 import java.nio.file.Path;
 
@@ -9,7 +9,7 @@ import java.nio.file.Path;
 final class Adapters {
   private Adapters() {}
 
-  static Adapter load(Generator generator, Path directory, Screen screen) {
+  static AdapterVersion load(Generator generator, Path directory, Screen screen) {
     Generator.Loaded loaded = generator.load(directory);
     loaded.note().ifPresent(screen::note);
     return loaded.adapter();

@@ -5,7 +5,7 @@ import dev.lathe.app.chat.EditedLines;
 import dev.lathe.app.chat.LineSource;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.app.terminal.Screen.Style;
-import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.platform.gateway.Generator;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -63,7 +63,7 @@ final class ChatVerb implements Callable<Integer> {
     sampling.check();
     Screen screen = context.screen();
     try (Generator generator = engine.open(context, model, 1)) {
-      Optional<Adapter> loaded =
+      Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, screen));
       if (screen.inIsTerminal() && screen.outIsTerminal()) {
@@ -77,7 +77,7 @@ final class ChatVerb implements Callable<Integer> {
     return ExitCode.OK.code();
   }
 
-  private void person(Generator generator, Optional<Adapter> loaded) {
+  private void person(Generator generator, Optional<AdapterVersion> loaded) {
     try (EditedLines lines = EditedLines.open("› ", ChatLoop.commands())) {
       ChatLoop loop = loop(lines, generator, loaded);
       lines.onInterrupt(loop::stopAnswer);
@@ -85,7 +85,7 @@ final class ChatVerb implements Callable<Integer> {
     }
   }
 
-  private ChatLoop loop(LineSource lines, Generator generator, Optional<Adapter> loaded) {
+  private ChatLoop loop(LineSource lines, Generator generator, Optional<AdapterVersion> loaded) {
     return new ChatLoop(
         context.screen(),
         lines,
@@ -94,7 +94,7 @@ final class ChatVerb implements Callable<Integer> {
         Optional.ofNullable(system));
   }
 
-  private void greet(Optional<Adapter> loaded) {
+  private void greet(Optional<AdapterVersion> loaded) {
     Screen screen = context.screen();
     String who = model + loaded.map(used -> " with " + used.name()).orElse("");
     screen

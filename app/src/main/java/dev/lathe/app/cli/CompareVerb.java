@@ -4,8 +4,8 @@ import dev.lathe.app.terminal.ComparisonView;
 import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.platform.evaluation.Comparison;
 import dev.lathe.platform.evaluation.Comparison.Candidate;
 import dev.lathe.platform.evaluation.Comparison.Case;
@@ -101,7 +101,7 @@ final class CompareVerb implements Callable<Integer> {
 
   private Comparison compare(List<Question> questions) throws InterruptedException {
     try (Generator generator = engine.open(context, model, STREAMS)) {
-      List<Optional<Adapter>> columns = new ArrayList<>();
+      List<Optional<AdapterVersion>> columns = new ArrayList<>();
       List<Candidate> candidates = new ArrayList<>();
       columns.add(Optional.empty());
       candidates.add(new Candidate("base", model));
@@ -122,11 +122,11 @@ final class CompareVerb implements Callable<Integer> {
   }
 
   private List<Case> cases(
-      Generator generator, List<Question> questions, List<Optional<Adapter>> columns)
+      Generator generator, List<Question> questions, List<Optional<AdapterVersion>> columns)
       throws InterruptedException {
     List<Ask> asks = new ArrayList<>();
     for (Question question : questions) {
-      for (Optional<Adapter> column : columns) {
+      for (Optional<AdapterVersion> column : columns) {
         asks.add(
             sampling.ask(
                 GenerateRow.prompt(question, false, Optional.ofNullable(system)),

@@ -10,7 +10,6 @@ import dev.lathe.app.terminal.Screen;
 import dev.lathe.app.terminal.Screen.Style;
 import dev.lathe.app.terminal.Width;
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.Sampling;
 import dev.lathe.compute.kernel.Storage;
@@ -152,7 +151,8 @@ final class DemoVerb implements Callable<Integer> {
     SequencedMap<String, Told.Text> answers = new LinkedHashMap<>();
     try (Generator generator = Generator.open(model, settings);
         Progress progress = screen.progress("answering", questions.size(), Progress.Unit.COUNT)) {
-      Adapter adapter = directory.map(generator::load).map(Generator.Loaded::adapter).orElse(null);
+      String adapter =
+          directory.map(generator::load).map(loaded -> loaded.adapter().id()).orElse(null);
       List<Ask> asks =
           questions.stream()
               .map(question -> GenerateRow.prompt(question, false, Optional.empty()))

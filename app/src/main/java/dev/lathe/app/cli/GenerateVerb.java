@@ -5,7 +5,7 @@ import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Utf8;
-import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.platform.evaluation.Questions;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
@@ -107,7 +107,7 @@ final class GenerateVerb implements Callable<Integer> {
     List<GenerateRow> rows = rows();
     Format written = written();
     try (Generator generator = engine.open(context, model, Math.min(STREAMS, rows.size()))) {
-      Optional<Adapter> loaded =
+      Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, context.screen()));
       List<Ask> asks =

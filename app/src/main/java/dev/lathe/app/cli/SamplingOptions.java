@@ -1,7 +1,7 @@
 package dev.lathe.app.cli;
 
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.Sampling;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Prompt;
@@ -65,10 +65,10 @@ final class SamplingOptions {
   /// A request with these options.
   ///
   /// @throws LatheException when an option is outside its range
-  Ask ask(Prompt prompt, @Nullable Adapter adapter) {
+  Ask ask(Prompt prompt, @Nullable AdapterVersion adapter) {
     check();
     Sampling sampling = new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
-    return new Ask(prompt, adapter, sampling, maxTokens, stops);
+    return new Ask(prompt, adapter == null ? null : adapter.id(), sampling, maxTokens, stops);
   }
 
   /// Refuses what is outside its range.

@@ -8,13 +8,13 @@ import org.jspecify.annotations.Nullable;
 /// Pools the hidden states of the wanted positions of a sequence, all or the last.
 final class EmbeddingTask implements Task {
   private final Sequence sequence;
-  private final AdapterBank.@Nullable Lease lease;
+  private final AdapterPool.@Nullable Lease lease;
   private final CompletableFuture<float[]> answer;
   private final double[] sum;
 
   EmbeddingTask(
       Sequence sequence,
-      AdapterBank.@Nullable Lease lease,
+      AdapterPool.@Nullable Lease lease,
       CompletableFuture<float[]> answer,
       int width) {
     this.sequence = sequence;
@@ -23,13 +23,17 @@ final class EmbeddingTask implements Task {
     sum = new double[width];
   }
 
+  CompletableFuture<float[]> answer() {
+    return answer;
+  }
+
   @Override
   public Sequence sequence() {
     return sequence;
   }
 
   @Override
-  public AdapterBank.@Nullable Lease lease() {
+  public AdapterPool.@Nullable Lease lease() {
     return lease;
   }
 

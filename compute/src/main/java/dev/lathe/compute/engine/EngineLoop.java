@@ -1,7 +1,6 @@
 package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.engine.TokenEvent.Reason;
 import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.kernel.Rows;
@@ -14,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Takes commands and computes steps, on a thread of its own, which alone touches scheduler, cache
@@ -25,7 +24,7 @@ final class EngineLoop {
   private final Scheduler scheduler;
   private final WaitingRoom room;
   private final Decoder decoder;
-  private final AdapterBank adapters;
+  private final AdapterPool adapters;
   private final Batch batch;
   private final Pace pace;
   private final Map<Sequence, Task> tasks = new LinkedHashMap<>();
@@ -48,7 +47,7 @@ final class EngineLoop {
       Scheduler scheduler,
       WaitingRoom room,
       Decoder decoder,
-      AdapterBank adapters,
+      AdapterPool adapters,
       Batch batch,
       Pace pace) {
     this.cache = cache;
@@ -65,21 +64,30 @@ final class EngineLoop {
     thread.start();
   }
 
-  /// Makes a task on the engine's thread and computes it. The maker gets the adapter's lease; when
-  /// it throws, `failed` is told why.
+  /// Makes a task on the engine's thread and computes it. The lease is released with its end; when
+  /// the maker throws, `failed` is told why.
   ///
-  /// @throws LatheException when too many requests wait
-  void start(
-      Terms terms,
-      @Nullable Adapter adapter,
-      Function<AdapterBank.@Nullable Lease, Task> maker,
-      Failure failed) {
+  /// @throws LatheException when too many requests wait; the lease stays the caller's then
+  void start(Terms terms, AdapterPool.@Nullable Lease lease, Supplier<Task> maker, Failure failed) {
     synchronized (door) {
-      if (closed) {
-        throw new IllegalStateException("the engine is closed");
-      }
+      requireOpen();
       room.enter(terms.user());
-      inbox.add(() -> admit(terms, adapter, maker, failed));
+      inbox.add(() -> admit(terms, lease, maker, failed));
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the engine is closed");
+    }
+  }
+
+  /// Frees what is kept of an adapter version that is gone, soon.
+  void forget(int adapter) {
+    synchronized (door) {
+      if (!closed) {
+        inbox.add(() -> scheduler.tree().forget(adapter));
+      }
     }
   }
 
@@ -108,9 +116,7 @@ final class EngineLoop {
   EngineStatus status() throws InterruptedException {
     CompletableFuture<EngineStatus> answer = new CompletableFuture<>();
     synchronized (door) {
-      if (closed) {
-        throw new IllegalStateException("the engine is closed");
-      }
+      requireOpen();
       inbox.add(() -> answer.complete(snapshot()));
     }
     try {
@@ -150,7 +156,6 @@ final class EngineLoop {
       }
     }
     tasks().forEach(this::cancel);
-    adapters.close();
   }
 
   private void takeCommands() {
@@ -179,7 +184,8 @@ final class EngineLoop {
         computedTokens,
         scheduler.reusedTokens(),
         scheduler.preemptions(),
-        ended);
+        ended,
+        adapters.status());
   }
 
   private List<Task> tasks() {
@@ -202,15 +208,10 @@ final class EngineLoop {
   }
 
   private void admit(
-      Terms terms,
-      @Nullable Adapter adapter,
-      Function<AdapterBank.@Nullable Lease, Task> maker,
-      Failure failed) {
-    AdapterBank.Lease lease = null;
+      Terms terms, AdapterPool.@Nullable Lease lease, Supplier<Task> maker, Failure failed) {
     Task task;
     try {
-      lease = adapter == null ? null : adapters.acquire(adapter);
-      task = maker.apply(lease);
+      task = maker.get();
       scheduler.add(task.sequence());
     } catch (RuntimeException | Error e) {
       adapters.release(lease);
@@ -303,7 +304,7 @@ final class EngineLoop {
     for (Scheduler.Entry entry : entries) {
       Sequence sequence = entry.sequence();
       Task task = task(sequence);
-      AdapterBank.Lease lease = task.lease();
+      AdapterPool.Lease lease = task.lease();
       PackedAdapter packed = lease == null ? null : lease.packed();
       for (int page = entry.first() / KvCache.SLOTS; page < sequence.pageCount(); page++) {
         cache.touch(sequence.pages()[page]);

@@ -11,25 +11,31 @@ import dev.lathe.compute.kernel.Storage;
 /// @param threads threads that compute
 /// @param prefillChunk most prompt tokens in one step
 /// @param maxWaiting requests that may wait; more are refused
+/// @param adapterBytes memory that adapters may take
 public record EngineSettings(
     Storage weightStorage,
     int maxStreams,
     int kvTokens,
     int threads,
     int prefillChunk,
-    int maxWaiting) {
+    int maxWaiting,
+    long adapterBytes) {
   public EngineSettings {
     require(maxStreams >= 1 && maxStreams <= 1024, "max_streams", maxStreams, "[1, 1024]");
     require(kvTokens >= 1, "kv_tokens", kvTokens, "[1, ...)");
     require(threads >= 1 && threads <= 256, "threads", threads, "[1, 256]");
     require(prefillChunk >= 1 && prefillChunk <= 8192, "prefill_chunk", prefillChunk, "[1, 8192]");
     require(maxWaiting >= 0, "max_waiting", maxWaiting, "[0, ...)");
+    if (adapterBytes < 0) {
+      throw LatheException.user(
+          "adapter_bytes " + adapterBytes + " is negative", "give at least 0");
+    }
   }
 
-  /// With 1,024 requests that may wait.
+  /// With 1,024 requests that may wait and 2 GiB for adapters.
   public EngineSettings(
       Storage weightStorage, int maxStreams, int kvTokens, int threads, int prefillChunk) {
-    this(weightStorage, maxStreams, kvTokens, threads, prefillChunk, 1024);
+    this(weightStorage, maxStreams, kvTokens, threads, prefillChunk, 1024, 2L << 30);
   }
 
   private static void require(boolean holds, String name, int value, String range) {
@@ -46,22 +52,32 @@ public record EngineSettings(
   }
 
   public EngineSettings withMaxStreams(int streams) {
-    return new EngineSettings(weightStorage, streams, kvTokens, threads, prefillChunk, maxWaiting);
+    return new EngineSettings(
+        weightStorage, streams, kvTokens, threads, prefillChunk, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withKvTokens(int tokens) {
-    return new EngineSettings(weightStorage, maxStreams, tokens, threads, prefillChunk, maxWaiting);
+    return new EngineSettings(
+        weightStorage, maxStreams, tokens, threads, prefillChunk, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withThreads(int count) {
-    return new EngineSettings(weightStorage, maxStreams, kvTokens, count, prefillChunk, maxWaiting);
+    return new EngineSettings(
+        weightStorage, maxStreams, kvTokens, count, prefillChunk, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withPrefillChunk(int tokens) {
-    return new EngineSettings(weightStorage, maxStreams, kvTokens, threads, tokens, maxWaiting);
+    return new EngineSettings(
+        weightStorage, maxStreams, kvTokens, threads, tokens, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withMaxWaiting(int requests) {
-    return new EngineSettings(weightStorage, maxStreams, kvTokens, threads, prefillChunk, requests);
+    return new EngineSettings(
+        weightStorage, maxStreams, kvTokens, threads, prefillChunk, requests, adapterBytes);
+  }
+
+  public EngineSettings withAdapterBytes(long bytes) {
+    return new EngineSettings(
+        weightStorage, maxStreams, kvTokens, threads, prefillChunk, maxWaiting, bytes);
   }
 }

@@ -16,6 +16,7 @@ package dev.lathe.compute.engine;
 /// @param reusedTokens tokens whose keys and values were in the prefix cache
 /// @param preemptions how often a running request had to give way
 /// @param ended requests that ended, whatever way
+/// @param adapters what its pool of adapters holds
 public record EngineStatus(
     int running,
     int waiting,
@@ -28,4 +29,5 @@ public record EngineStatus(
     long computedTokens,
     long reusedTokens,
     long preemptions,
-    long ended) {}
+    long ended,
+    AdapterPool.Status adapters) {}

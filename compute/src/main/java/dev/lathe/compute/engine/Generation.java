@@ -9,14 +9,14 @@ final class Generation implements Task {
   private final Request request;
   private final Sequence sequence;
   private final Sampler sampler;
-  private final AdapterBank.@Nullable Lease lease;
+  private final AdapterPool.@Nullable Lease lease;
   private final QueuedStream stream;
 
   Generation(
       Request request,
       Sequence sequence,
       Sampler sampler,
-      AdapterBank.@Nullable Lease lease,
+      AdapterPool.@Nullable Lease lease,
       QueuedStream stream) {
     this.request = request;
     this.sequence = sequence;
@@ -31,7 +31,7 @@ final class Generation implements Task {
   }
 
   @Override
-  public AdapterBank.@Nullable Lease lease() {
+  public AdapterPool.@Nullable Lease lease() {
     return lease;
   }
 

@@ -2,7 +2,6 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.kernel.Workers;
@@ -14,9 +13,11 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// The engine in plain Java: packed weights, paged keys and values, continuous batching, an adapter
@@ -25,13 +26,12 @@ import org.jspecify.annotations.Nullable;
 /// Any thread may submit; one thread of its own computes. Closing ends the streams that still run
 /// as cancelled, and frees all memory.
 public final class JavaEngine implements Engine {
-  private static final int IDLE_ADAPTERS = 16;
-
   private final ModelConfig config;
   private final EngineSettings settings;
   private final Arena arena;
   private final Workers workers;
   private final Kernel kernel;
+  private final AdapterPool adapters;
   private final EngineLoop loop;
   private final Candidates candidates;
   private boolean closed;
@@ -52,6 +52,7 @@ public final class JavaEngine implements Engine {
     int maxRows = maxRows(settings);
     KvCache cache =
         new KvCache(config.layers(), config.kvHeads(), config.headWidth(), pages, arena);
+    adapters = new AdapterPool(config, settings.adapterBytes(), this::forget);
     loop =
         new EngineLoop(
             cache,
@@ -59,7 +60,7 @@ public final class JavaEngine implements Engine {
                 new PagePool(pages), KvCache.SLOTS, settings.maxStreams(), System::nanoTime),
             new WaitingRoom(settings.maxStreams(), settings.maxWaiting(), System::nanoTime),
             new Decoder(config, weights, cache, kernel, workers, maxRows, settings.maxStreams()),
-            new AdapterBank(config, IDLE_ADAPTERS),
+            adapters,
             new Batch(maxRows),
             new Pace(settings.prefillChunk()));
     candidates = new Candidates(config.vocabulary());
@@ -118,25 +119,25 @@ public final class JavaEngine implements Engine {
     check(request.prompt(), Math.min(1, request.maxTokens()));
     checkIds("stop token", request.stopTokens());
     checkIds("logit_bias token", request.sampling().logitBias().keySet());
-    if (request.adapter() != null) {
-      PackedAdapter.check(config, request.adapter());
-    }
     int[] prompt = request.prompt();
     int limit = (int) Math.min((long) prompt.length + request.maxTokens(), context());
     boolean scoring = request.logprobs().prompt() >= 0;
     int last = prompt.length - 1;
     int wanted = scoring ? Math.min(request.logprobs().promptFrom() - 1, last) : last;
+    AdapterPool.Lease lease = acquire(request.adapter());
     QueuedStream stream =
-        new QueuedStream(closing ->
-            loop.cancel(
-                task -> task instanceof Generation generation && generation.stream() == closing));
-    loop.start(
+        new QueuedStream(
+            Optional.ofNullable(lease).map(AdapterPool.Lease::version),
+            closing ->
+                loop.cancel(task ->
+                    task instanceof Generation generation && generation.stream() == closing));
+    start(
         request.terms(),
-        request.adapter(),
-        lease ->
+        lease,
+        () ->
             new Generation(
                 request,
-                new Sequence(prompt, limit, group(lease), wanted, request.terms()),
+                new Sequence(prompt, limit, number(lease), wanted, request.terms()),
                 new Sampler(request, kernel, candidates),
                 lease,
                 stream),
@@ -144,8 +145,29 @@ public final class JavaEngine implements Engine {
     return stream;
   }
 
-  private static int group(AdapterBank.@Nullable Lease lease) {
-    return lease == null ? 0 : lease.group();
+  private AdapterPool.@Nullable Lease acquire(@Nullable String adapter) {
+    return adapter == null ? null : adapters.acquire(adapter);
+  }
+
+  private static int number(AdapterPool.@Nullable Lease lease) {
+    return lease == null ? 0 : lease.number();
+  }
+
+  private void start(
+      Terms terms,
+      AdapterPool.@Nullable Lease lease,
+      Supplier<Task> maker,
+      EngineLoop.Failure failed) {
+    try {
+      loop.start(terms, lease, maker, failed);
+    } catch (RuntimeException e) {
+      adapters.release(lease);
+      throw e;
+    }
+  }
+
+  private void forget(int adapter) {
+    loop.forget(adapter);
   }
 
   private int context() {
@@ -159,68 +181,90 @@ public final class JavaEngine implements Engine {
 
   @Override
   public List<float[]> embed(
-      List<int[]> texts, @Nullable Adapter adapter, Pooling pooling, Terms terms)
+      List<int[]> texts, @Nullable String adapter, Pooling pooling, Terms terms)
       throws InterruptedException {
-    texts.forEach(text -> checkText(text, adapter));
+    texts.forEach(this::checkText);
     List<float[]> vectors = new ArrayList<>();
     Deque<CompletableFuture<float[]>> underWay = new ArrayDeque<>();
-    for (int[] text : texts) {
-      if (underWay.size() == settings.maxStreams()) {
-        vectors.add(await(underWay.remove()));
+    try {
+      while (vectors.size() < texts.size()) {
+        int next = vectors.size() + underWay.size();
+        boolean more = next < texts.size() && underWay.size() < settings.maxStreams();
+        if (!more || !embed(texts.get(next), adapter, pooling, terms, underWay)) {
+          vectors.add(await(underWay.remove()));
+        }
       }
-      underWay.add(embed(text, adapter, pooling, terms));
+      return vectors;
+    } finally {
+      if (!underWay.isEmpty()) {
+        underWay.forEach(answer -> answer.cancel(true));
+        loop.cancel(task -> task instanceof EmbeddingTask text && text.answer().isCancelled());
+      }
     }
-    while (!underWay.isEmpty()) {
-      vectors.add(await(underWay.remove()));
-    }
-    return vectors;
   }
 
-  private CompletableFuture<float[]> embed(
-      int[] text, @Nullable Adapter adapter, Pooling pooling, Terms terms) {
+  /// Starts one text; false when it has to wait until one of those under way has ended.
+  private boolean embed(
+      int[] text,
+      @Nullable String adapter,
+      Pooling pooling,
+      Terms terms,
+      Deque<CompletableFuture<float[]>> underWay) {
     int wanted =
         switch (pooling) {
           case MEAN -> 0;
           case LAST -> text.length - 1;
         };
     CompletableFuture<float[]> answer = new CompletableFuture<>();
-    loop.start(
-        terms,
-        adapter,
-        lease ->
-            new EmbeddingTask(
-                new Sequence(text, text.length, group(lease), wanted, terms),
-                lease,
-                answer,
-                config.width()),
-        answer::completeExceptionally);
-    return answer;
+    AdapterPool.Lease lease = acquire(adapter);
+    try {
+      start(
+          terms,
+          lease,
+          () ->
+              new EmbeddingTask(
+                  new Sequence(text, text.length, number(lease), wanted, terms),
+                  lease,
+                  answer,
+                  config.width()),
+          answer::completeExceptionally);
+    } catch (LatheException e) {
+      if (e.kind() == LatheException.Kind.OVERLOADED && !underWay.isEmpty()) {
+        return false;
+      }
+      throw e;
+    }
+    underWay.add(answer);
+    return true;
   }
 
   /// Logits after the last token.
   ///
+  /// @param adapter id or alias of one of [#adapters], or none
   /// @return `[V]`
-  public float[] logits(int[] tokens, @Nullable Adapter adapter) {
+  public float[] logits(int[] tokens, @Nullable String adapter) {
     return probe(tokens, adapter, false)[0];
   }
 
   /// Logits after every token.
   ///
+  /// @param adapter id or alias of one of [#adapters], or none
   /// @return `[T][V]`
-  public float[][] allLogits(int[] tokens, @Nullable Adapter adapter) {
+  public float[][] allLogits(int[] tokens, @Nullable String adapter) {
     return probe(tokens, adapter, true);
   }
 
-  private float[][] probe(int[] tokens, @Nullable Adapter adapter, boolean all) {
-    checkText(tokens, adapter);
+  private float[][] probe(int[] tokens, @Nullable String adapter, boolean all) {
+    checkText(tokens);
     int wanted = all ? 0 : tokens.length - 1;
     CompletableFuture<float[][]> answer = new CompletableFuture<>();
-    loop.start(
+    AdapterPool.Lease lease = acquire(adapter);
+    start(
         Terms.PLAIN,
-        adapter,
-        lease ->
+        lease,
+        () ->
             new LogitsTask(
-                new Sequence(tokens, tokens.length, group(lease), wanted, Terms.PLAIN),
+                new Sequence(tokens, tokens.length, number(lease), wanted, Terms.PLAIN),
                 lease,
                 answer,
                 config.vocabulary()),
@@ -244,13 +288,10 @@ public final class JavaEngine implements Engine {
     }
   }
 
-  private void checkText(int[] tokens, @Nullable Adapter adapter) {
+  private void checkText(int[] tokens) {
     check(tokens, 0);
     if (tokens.length == 0) {
       throw new IllegalArgumentException("no tokens");
-    }
-    if (adapter != null) {
-      PackedAdapter.check(config, adapter);
     }
   }
 
@@ -282,6 +323,11 @@ public final class JavaEngine implements Engine {
   }
 
   @Override
+  public AdapterPool adapters() {
+    return adapters;
+  }
+
+  @Override
   public EngineStatus status() throws InterruptedException {
     return loop.status();
   }
@@ -293,6 +339,7 @@ public final class JavaEngine implements Engine {
     }
     closed = true;
     loop.close();
+    adapters.close();
     workers.close();
     arena.close();
   }

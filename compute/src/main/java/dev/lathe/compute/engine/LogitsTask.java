@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /// Gathers the logits of the wanted positions of a sequence that is not continued.
 final class LogitsTask implements Task {
   private final Sequence sequence;
-  private final AdapterBank.@Nullable Lease lease;
+  private final AdapterPool.@Nullable Lease lease;
   private final CompletableFuture<float[][]> answer;
   private final float[][] logits;
   private final int vocabulary;
@@ -17,7 +17,7 @@ final class LogitsTask implements Task {
 
   LogitsTask(
       Sequence sequence,
-      AdapterBank.@Nullable Lease lease,
+      AdapterPool.@Nullable Lease lease,
       CompletableFuture<float[][]> answer,
       int vocabulary) {
     this.sequence = sequence;
@@ -33,7 +33,7 @@ final class LogitsTask implements Task {
   }
 
   @Override
-  public AdapterBank.@Nullable Lease lease() {
+  public AdapterPool.@Nullable Lease lease() {
     return lease;
   }
 

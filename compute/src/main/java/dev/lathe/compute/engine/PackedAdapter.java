@@ -58,6 +58,20 @@ final class PackedAdapter implements AutoCloseable {
     return maxRanks;
   }
 
+  /// Memory of all matrices.
+  long bytes() {
+    long sum = 0;
+    for (Part part : parts) {
+      if (part != null) {
+        sum += part.down().bytes();
+        for (Up up : part.ups()) {
+          sum += up.matrix().bytes();
+        }
+      }
+    }
+    return sum;
+  }
+
   @Nullable Part part(int layer, Group group) {
     return parts[layer * Group.values().length + group.ordinal()];
   }

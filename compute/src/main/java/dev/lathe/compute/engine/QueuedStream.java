@@ -1,5 +1,6 @@
 package dev.lathe.compute.engine;
 
+import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -8,11 +9,13 @@ import org.jspecify.annotations.Nullable;
 /// the request, and the end.
 final class QueuedStream implements TokenStream {
   private final LinkedBlockingQueue<TokenEvent> events = new LinkedBlockingQueue<>();
+  private final Optional<AdapterVersion> adapter;
   private final Consumer<QueuedStream> onClose;
   private @Nullable TokenEvent end;
   private boolean closed;
 
-  QueuedStream(Consumer<QueuedStream> onClose) {
+  QueuedStream(Optional<AdapterVersion> adapter, Consumer<QueuedStream> onClose) {
+    this.adapter = adapter;
     this.onClose = onClose;
   }
 
@@ -32,6 +35,11 @@ final class QueuedStream implements TokenStream {
       case TokenEvent.Finished _, TokenEvent.Failed _ -> end = event;
     }
     return event;
+  }
+
+  @Override
+  public Optional<AdapterVersion> adapter() {
+    return adapter;
   }
 
   @Override

@@ -1,6 +1,5 @@
 package dev.lathe.compute.engine;
 
-import dev.lathe.compute.adapter.Adapter;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -8,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /// One generation.
 ///
 /// @param prompt token ids, at least one; owned by the request
-/// @param adapter applied to prompt and output, or none
+/// @param adapter applied to prompt and output, an id or alias of the engine's [AdapterPool]; or
+///   none
 /// @param maxTokens most tokens to generate, at least 1; 0 to do no more than score the prompt
 /// @param stopTokens tokens that end the generation; they are not part of the output. None: the
 ///   generation goes on to its most tokens
@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 ///   before
 public record Request(
     int[] prompt,
-    @Nullable Adapter adapter,
+    @Nullable String adapter,
     Sampling sampling,
     int maxTokens,
     Set<Integer> stopTokens,
@@ -48,7 +48,7 @@ public record Request(
   /// One that may stop at once and is free.
   public Request(
       int[] prompt,
-      @Nullable Adapter adapter,
+      @Nullable String adapter,
       Sampling sampling,
       int maxTokens,
       Set<Integer> stopTokens) {
@@ -56,7 +56,7 @@ public record Request(
   }
 
   /// One that generates nothing and scores its prompt.
-  public static Request scoring(int[] prompt, @Nullable Adapter adapter, Logprobs logprobs) {
+  public static Request scoring(int[] prompt, @Nullable String adapter, Logprobs logprobs) {
     return new Request(
         prompt, adapter, Sampling.GREEDY, 0, Set.of(), 0, null, logprobs, Terms.PLAIN);
   }

@@ -9,7 +9,7 @@ sealed interface Task permits Generation, LogitsTask, EmbeddingTask {
   Sequence sequence();
 
   /// The adapter that the rows are computed with.
-  AdapterBank.@Nullable Lease lease();
+  AdapterPool.@Nullable Lease lease();
 
   /// Whether rows are asked for logits; otherwise for hidden states.
   boolean wantsLogits();

@@ -1,6 +1,7 @@
 package dev.lathe.compute.engine;
 
 import static dev.lathe.compute.engine.Streams.greedy;
+import static dev.lathe.compute.engine.Streams.in;
 import static dev.lathe.compute.engine.Streams.prompt;
 import static dev.lathe.compute.engine.Streams.read;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -58,7 +59,7 @@ class EmbeddingTest {
       List<int[]> texts = List.of(prompt(1, 1), prompt(70, 2), prompt(33, 3), prompt(90, 4));
       TokenStream beside = engine.submit(greedy(prompt(5, 1), null, 100));
 
-      List<float[]> vectors = engine.embed(texts, adapter, pooling, Terms.PLAIN);
+      List<float[]> vectors = engine.embed(texts, in(engine, adapter), pooling, Terms.PLAIN);
 
       PlainDecoder plain = new PlainDecoder(model.config(), model.weights(), adapter);
       for (int i = 0; i < texts.size(); i++) {

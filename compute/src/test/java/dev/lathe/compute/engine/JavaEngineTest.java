@@ -2,6 +2,7 @@ package dev.lathe.compute.engine;
 
 import static dev.lathe.compute.engine.Streams.generate;
 import static dev.lathe.compute.engine.Streams.greedy;
+import static dev.lathe.compute.engine.Streams.in;
 import static dev.lathe.compute.engine.Streams.prompt;
 import static dev.lathe.compute.engine.Streams.read;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -94,7 +95,7 @@ class JavaEngineTest {
         double[][] expected =
             new PlainDecoder(model.config(), model.weights(), adapter).logits(tokens);
 
-        assertClose(engine.allLogits(tokens, adapter), expected, 5e-5);
+        assertClose(engine.allLogits(tokens, in(engine, adapter)), expected, 5e-5);
         assertThat((double) engine.logits(tokens, null)[0])
             .isNotCloseTo(expected[29][0], within(1e-3));
       }
@@ -115,7 +116,7 @@ class JavaEngineTest {
       Adapter mixed = new Adapter("mixed", factors);
       double[][] expected = new PlainDecoder(model.config(), model.weights(), mixed).logits(tokens);
 
-      assertClose(engine.allLogits(tokens, mixed), expected, 5e-5);
+      assertClose(engine.allLogits(tokens, in(engine, mixed)), expected, 5e-5);
     }
   }
 
@@ -131,7 +132,8 @@ class JavaEngineTest {
       for (int i = 0; i < 14; i++) {
         Adapter adapter = i % 3 == 0 ? null : i % 3 == 1 ? wide : narrow;
         Sampling sampling = i % 2 == 0 ? Sampling.GREEDY : new Sampling(1.5, 0, 1, 0, 1, i);
-        requests.add(new Request(prompt(1 + i * 7, i), adapter, sampling, 20, Set.of()));
+        requests.add(
+            new Request(prompt(1 + i * 7, i), in(engine, adapter), sampling, 20, Set.of()));
       }
       List<List<Integer>> alone = new ArrayList<>();
       for (Request request : requests) {
@@ -247,7 +249,7 @@ class JavaEngineTest {
                   new Factor(0, Projection.Q, 2, 1, new float[2 * 32], new float[2 * 33]),
                   new Factor(7, Projection.UP, 2, 1, new float[2 * 32], new float[2 * 48])));
 
-      assertThatThrownBy(() -> engine.submit(greedy(new int[] {1}, wrong, 1)))
+      assertThatThrownBy(() -> engine.adapters().add(wrong))
           .isInstanceOf(LatheException.class)
           .hasMessageContaining("'wrong'")
           .hasMessageContaining("layer 0 q_proj maps 32 to 33 features, the base's maps 32 to 32")
@@ -270,7 +272,7 @@ class JavaEngineTest {
       List<Integer> expected = generate(engine, greedy(prompt(5, 1), null, 30));
 
       try (TokenStream good = engine.submit(greedy(prompt(5, 1), null, 30));
-          TokenStream bad = engine.submit(greedy(prompt(5, 1), poison, 30))) {
+          TokenStream bad = engine.submit(greedy(prompt(5, 1), in(engine, poison), 30))) {
         assertThat(bad.next()).isInstanceOf(TokenEvent.Failed.class);
         assertThat(bad.next()).isInstanceOf(TokenEvent.Failed.class);
         assertThat(read(good)).isEqualTo(expected);

@@ -3,6 +3,7 @@ package dev.lathe.compute.engine;
 import static dev.lathe.compute.engine.Streams.events;
 import static dev.lathe.compute.engine.Streams.generate;
 import static dev.lathe.compute.engine.Streams.greedy;
+import static dev.lathe.compute.engine.Streams.in;
 import static dev.lathe.compute.engine.Streams.joined;
 import static dev.lathe.compute.engine.Streams.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -108,7 +109,7 @@ class LogprobsTest {
   void promptHasLogprobsInOrderThenComesTheOutput() throws Exception {
     Adapter adapter = RandomAdapters.of(model.config(), "a", 3, EnumSet.allOf(Projection.class), 5);
     int[] prompt = prompt(70, 2);
-    Request request = greedy(prompt, adapter, 4).withLogprobs(Logprobs.ofPrompt(3));
+    Request request = greedy(prompt, in(engine, adapter), 4).withLogprobs(Logprobs.ofPrompt(3));
 
     List<TokenEvent> events = events(engine, request);
 

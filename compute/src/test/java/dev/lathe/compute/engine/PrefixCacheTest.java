@@ -3,6 +3,7 @@ package dev.lathe.compute.engine;
 import static dev.lathe.compute.engine.Streams.events;
 import static dev.lathe.compute.engine.Streams.generate;
 import static dev.lathe.compute.engine.Streams.greedy;
+import static dev.lathe.compute.engine.Streams.in;
 import static dev.lathe.compute.engine.Streams.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -44,13 +45,16 @@ class PrefixCacheTest {
   }
 
   /// What an engine says that never saw anything else.
-  private List<TokenEvent> fresh(Request request) throws InterruptedException {
+  private List<TokenEvent> fresh(Request request, Adapter... adapters) throws InterruptedException {
     try (JavaEngine other = JavaEngine.open(model, SETTINGS)) {
+      for (Adapter adapter : adapters) {
+        other.adapters().add(adapter);
+      }
       return events(other, request);
     }
   }
 
-  private static Request exact(int[] prompt, @Nullable Adapter adapter, String scope) {
+  private static Request exact(int[] prompt, @Nullable String adapter, String scope) {
     return greedy(prompt, adapter, 12).withLogprobs(EXACT).withTerms(Terms.PLAIN.withScope(scope));
   }
 
@@ -90,16 +94,16 @@ class PrefixCacheTest {
         List.of(
             exact(prompt, null, "a"),
             exact(prompt, null, "b"),
-            exact(prompt, one, "a"),
-            exact(prompt, two, "a"),
-            exact(prompt, one, "b"));
+            exact(prompt, in(engine, one), "a"),
+            exact(prompt, in(engine, two), "a"),
+            exact(prompt, in(engine, one), "b"));
 
     for (Request request : requests) {
-      assertThat(events(engine, request)).isEqualTo(fresh(request));
+      assertThat(events(engine, request)).isEqualTo(fresh(request, one, two));
       assertThat(engine.status().reusedTokens()).isZero();
     }
     for (Request request : requests) {
-      assertThat(events(engine, request)).isEqualTo(fresh(request));
+      assertThat(events(engine, request)).isEqualTo(fresh(request, one, two));
     }
     assertThat(engine.status().reusedTokens()).isEqualTo(5 * 192);
   }

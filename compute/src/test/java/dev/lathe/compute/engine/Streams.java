@@ -17,7 +17,12 @@ final class Streams {
     return new Random(seed).ints(length, 0, 256).toArray();
   }
 
-  static Request greedy(int[] prompt, @Nullable Adapter adapter, int maxTokens) {
+  /// Id of the adapter after taking it into the engine; null for none.
+  static @Nullable String in(Engine engine, @Nullable Adapter adapter) {
+    return adapter == null ? null : engine.adapters().add(adapter).id();
+  }
+
+  static Request greedy(int[] prompt, @Nullable String adapter, int maxTokens) {
     return new Request(prompt, adapter, Sampling.GREEDY, maxTokens, Set.of());
   }
 

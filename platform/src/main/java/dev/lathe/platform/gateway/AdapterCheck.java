@@ -3,6 +3,8 @@ package dev.lathe.platform.gateway;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
+import dev.lathe.compute.engine.AdapterVersion;
+import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import java.nio.file.Files;
@@ -11,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.BiFunction;
 
 /// Whether an adapter belongs to a model. One that Lathe trained says so itself, see
 /// [TrainingRecord]: model, tokenizer and chat template must be those it was trained with, and the
@@ -20,15 +21,14 @@ final class AdapterCheck {
   private final Path model;
   private final ModelConfig config;
   private final TextSide text;
-  private final BiFunction<int[], Adapter, float[]> logits;
+  private final JavaEngine engine;
 
-  /// @param logits the engine's logits `[V]` after the last of the tokens
-  AdapterCheck(
-      Path model, ModelConfig config, TextSide text, BiFunction<int[], Adapter, float[]> logits) {
+  /// @param engine takes the adapters in and answers their probes
+  AdapterCheck(Path model, ModelConfig config, TextSide text, JavaEngine engine) {
     this.model = model;
     this.config = config;
     this.text = text;
-    this.logits = logits;
+    this.engine = engine;
   }
 
   /// @throws LatheException when the adapter is not this model's, or answers otherwise than it was
@@ -41,9 +41,12 @@ final class AdapterCheck {
     Optional<TrainingRecord> record = TrainingRecord.read(directory);
     record.ifPresent(found -> requireIdentity(directory, found));
     Adapter adapter = AdapterFiles.read(directory, config);
+    boolean known = engine.adapters().find(adapter.sha256()).isPresent();
+    AdapterVersion version =
+        engine.adapters().add(adapter, () -> AdapterFiles.read(directory, config));
     if (record.isEmpty()) {
       return new Generator.Loaded(
-          adapter,
+          version,
           Optional.of(
               "'"
                   + directory
@@ -51,8 +54,15 @@ final class AdapterCheck {
                   + TrainingRecord.FILE
                   + ": only its shapes were checked against the model"));
     }
-    requireProbes(directory, adapter, record.get());
-    return new Generator.Loaded(adapter, Optional.empty());
+    try {
+      requireProbes(directory, version, record.get());
+    } catch (RuntimeException e) {
+      if (!known) {
+        engine.adapters().remove(version.id());
+      }
+      throw e;
+    }
+    return new Generator.Loaded(version, Optional.empty());
   }
 
   private void requireIdentity(Path directory, TrainingRecord record) {
@@ -93,10 +103,10 @@ final class AdapterCheck {
     return sha256.isEmpty() ? "none" : sha256.substring(0, Math.min(12, sha256.length())) + "…";
   }
 
-  private void requireProbes(Path directory, Adapter adapter, TrainingRecord record) {
+  private void requireProbes(Path directory, AdapterVersion version, TrainingRecord record) {
     for (int i = 0; i < record.probes().size(); i++) {
       TrainingRecord.Probe probe = record.probes().get(i);
-      float[] found = logits.apply(probe.tokens(), adapter);
+      float[] found = engine.logits(probe.tokens(), version.id());
       Optional<String> fault = fault(probe, found, record.tolerance());
       if (fault.isPresent()) {
         throw LatheException.user(

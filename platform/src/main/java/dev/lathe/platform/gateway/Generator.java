@@ -1,7 +1,7 @@
 package dev.lathe.platform.gateway;
 
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.Engine;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
@@ -41,10 +41,10 @@ public final class Generator implements AutoCloseable {
     this.adapters = adapters;
   }
 
-  /// An adapter that fits this model.
+  /// An adapter that fits this model and that asks can name.
   ///
   /// @param note what a person should know about it, one line
-  public record Loaded(Adapter adapter, Optional<String> note) {}
+  public record Loaded(AdapterVersion adapter, Optional<String> note) {}
 
   /// What is told about each reply of a batch.
   @FunctionalInterface
@@ -65,7 +65,7 @@ public final class Generator implements AutoCloseable {
           TextSide.of(tokenizer, config.eosTokenIds(), () -> ChatTemplate.of(checkpoint));
       JavaEngine engine = JavaEngine.open(checkpoint, settings);
       int context = Math.min(config.maxPositions(), settings.kvTokens());
-      AdapterCheck check = new AdapterCheck(model, config, text, engine::logits);
+      AdapterCheck check = new AdapterCheck(model, config, text, engine);
       return new Generator(engine, text, context, 4 * settings.maxStreams(), check::load);
     }
   }

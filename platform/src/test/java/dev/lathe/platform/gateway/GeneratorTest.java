@@ -9,6 +9,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.compute.adapter.AdapterSpec;
+import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.RandomAdapters;
@@ -55,8 +56,10 @@ class GeneratorTest {
     generator.close();
   }
 
-  private static Ask ask(Prompt prompt, @Nullable Adapter adapter, int maxTokens, String... stops) {
-    return new Ask(prompt, adapter, Sampling.GREEDY, maxTokens, List.of(stops));
+  private static Ask ask(
+      Prompt prompt, @Nullable AdapterVersion adapter, int maxTokens, String... stops) {
+    return new Ask(
+        prompt, adapter == null ? null : adapter.id(), Sampling.GREEDY, maxTokens, List.of(stops));
   }
 
   private static Prompt chat(String text) {
@@ -233,7 +236,9 @@ class GeneratorTest {
         Tokenizer tokenizer = Tokenizer.open(checkpoint);
         JavaEngine engine = JavaEngine.open(checkpoint, SETTINGS)) {
       int[] tokens = {1, 2, 3};
-      float[] logits = engine.logits(tokens, AdapterFiles.read(directory, checkpoint.config()));
+      AdapterVersion version =
+          engine.adapters().add(AdapterFiles.read(directory, checkpoint.config()));
+      float[] logits = engine.logits(tokens, version.id());
       ObjectNode json = new ObjectMapper().createObjectNode();
       json.put("format", 1).put("base", checkpoint.sha256()).put("tokenizer", tokenizer.sha256());
       json.put("template", ChatTemplate.of(checkpoint).sha256());
