@@ -29,7 +29,7 @@ public final class AdapterPool {
     private final AdapterVersion version;
     private final int number;
     private Optional<Supplier<Adapter>> source;
-    private @Nullable PackedAdapter packed;
+    private Runner.@Nullable Packed packed;
     private @Nullable CompletableFuture<Void> reading;
     private int holders;
     private int pins;
@@ -46,14 +46,14 @@ public final class AdapterPool {
   /// One hold on a version: as long as it is not released the version stays in memory.
   static final class Lease {
     private final Entry entry;
-    private final PackedAdapter packed;
+    private final Runner.Packed packed;
 
-    private Lease(Entry entry, PackedAdapter packed) {
+    private Lease(Entry entry, Runner.Packed packed) {
       this.entry = entry;
       this.packed = packed;
     }
 
-    PackedAdapter packed() {
+    Runner.Packed packed() {
       return packed;
     }
 
@@ -77,6 +77,7 @@ public final class AdapterPool {
   public record Status(int versions, int inMemory, long bytes, long budget, long reads) {}
 
   private final ModelConfig config;
+  private final Runner runner;
   private final long budget;
   private final IntConsumer gone;
   private final Map<String, Entry> entries = new HashMap<>();
@@ -88,10 +89,12 @@ public final class AdapterPool {
   private int nextNumber = 1;
   private boolean closed;
 
+  /// @param runner packs the adapters; stays open longer than this
   /// @param budget bytes that packed adapters may take
   /// @param gone is told the number of a version that can never be used again
-  AdapterPool(ModelConfig config, long budget, IntConsumer gone) {
+  AdapterPool(ModelConfig config, Runner runner, long budget, IntConsumer gone) {
     this.config = config;
+    this.runner = runner;
     this.budget = budget;
     this.gone = gone;
   }
@@ -119,7 +122,7 @@ public final class AdapterPool {
     if (known.isPresent()) {
       return known.get();
     }
-    PackedAdapter packed = PackedAdapter.of(config, adapter);
+    Runner.Packed packed = runner.pack(adapter);
     try {
       return enter(adapter, id, packed, source);
     } catch (RuntimeException e) {
@@ -138,7 +141,7 @@ public final class AdapterPool {
   }
 
   private synchronized AdapterVersion enter(
-      Adapter adapter, String id, PackedAdapter packed, Optional<Supplier<Adapter>> source) {
+      Adapter adapter, String id, Runner.Packed packed, Optional<Supplier<Adapter>> source) {
     requireOpen();
     Optional<AdapterVersion> known = known(id, source);
     if (known.isPresent()) {
@@ -268,7 +271,7 @@ public final class AdapterPool {
   }
 
   /// The packed form of a version that is held; one of those who want it reads it, the others wait.
-  private PackedAdapter read(Entry entry) {
+  private Runner.Packed read(Entry entry) {
     CompletableFuture<Void> mine = new CompletableFuture<>();
     while (true) {
       CompletableFuture<Void> theirs;
@@ -286,7 +289,7 @@ public final class AdapterPool {
     }
   }
 
-  private PackedAdapter read(Entry entry, CompletableFuture<Void> done) {
+  private Runner.Packed read(Entry entry, CompletableFuture<Void> done) {
     try {
       Adapter adapter = entry.source.orElseThrow().get();
       if (!adapter.sha256().equals(entry.version.id())) {
@@ -295,7 +298,7 @@ public final class AdapterPool {
             "load it anew; a version never changes",
             null);
       }
-      PackedAdapter packed = PackedAdapter.of(config, adapter);
+      Runner.Packed packed = runner.pack(adapter);
       synchronized (this) {
         try {
           requireOpen();
@@ -316,7 +319,7 @@ public final class AdapterPool {
   }
 
   /// Puts a packed adapter into memory, letting go of others as far as the budget asks for it.
-  private void place(Entry entry, PackedAdapter packed) {
+  private void place(Entry entry, Runner.Packed packed) {
     while (bytes + packed.bytes() > budget) {
       Entry oldest = leastRecentlyUsed();
       if (oldest == null) {
@@ -351,7 +354,7 @@ public final class AdapterPool {
   }
 
   private void free(Entry entry) {
-    PackedAdapter packed = entry.packed;
+    Runner.Packed packed = entry.packed;
     if (packed != null) {
       entry.packed = null;
       bytes -= packed.bytes();

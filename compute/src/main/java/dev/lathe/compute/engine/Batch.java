@@ -5,13 +5,17 @@ import org.jspecify.annotations.Nullable;
 
 /// The rows of one step: one token each, its position and page table, in runs of one adapter.
 /// Filled anew for every step, never reallocated.
-final class Batch {
+///
+/// The rows of one stream follow each other by position and are the only ones with its page table:
+/// position `p` is in slot `p % PAGE_TOKENS` of page `table[p / PAGE_TOKENS]`. A [Runner] only
+/// reads.
+public final class Batch {
   final int[] tokens;
   final int[] positions;
   final int[][] tables;
   final int[] outputRows;
   final int[] runEnds;
-  final @Nullable PackedAdapter[] runAdapters;
+  final Runner.@Nullable Packed[] runAdapters;
   int rows;
   int outputs;
   int runs;
@@ -22,7 +26,7 @@ final class Batch {
     tables = new int[maxRows][];
     outputRows = new int[maxRows];
     runEnds = new int[maxRows];
-    runAdapters = new PackedAdapter[maxRows];
+    runAdapters = new Runner.Packed[maxRows];
   }
 
   void clear() {
@@ -34,7 +38,8 @@ final class Batch {
   }
 
   /// Adds a row and, where `wanted`, asks for its logits.
-  void add(int token, int position, int[] table, @Nullable PackedAdapter adapter, boolean wanted) {
+  @SuppressWarnings("ReferenceEquality") // packed once for all who use it
+  void add(int token, int position, int[] table, Runner.@Nullable Packed adapter, boolean wanted) {
     if (runs == 0 || runAdapters[runs - 1] != adapter) {
       runAdapters[runs++] = adapter;
     }
@@ -59,5 +64,45 @@ final class Batch {
       }
     }
     return false;
+  }
+
+  /// Rows of the batch; the others of these methods take one of `[0, rows())`.
+  public int rows() {
+    return rows;
+  }
+
+  public int token(int row) {
+    return tokens[row];
+  }
+
+  public int position(int row) {
+    return positions[row];
+  }
+
+  /// Pages of the row's stream in order; entries behind the one of its position mean nothing. Valid
+  /// during the step.
+  public int[] table(int row) {
+    return tables[row];
+  }
+
+  /// What [Runner#pack] made of the row's adapter; null for the base alone.
+  public Runner.@Nullable Packed adapter(int row) {
+    int run = 0;
+    while (row >= runEnds[run]) {
+      run++;
+    }
+    return runAdapters[run];
+  }
+
+  /// Rows whose logits are wanted.
+  public int outputs() {
+    return outputs;
+  }
+
+  /// One of the rows whose logits are wanted, in order.
+  ///
+  /// @param output one of `[0, outputs())`
+  public int outputRow(int output) {
+    return outputRows[output];
   }
 }

@@ -148,7 +148,7 @@ final class Decoder {
   private void reserveRanks(Batch batch) {
     int most = 0;
     for (int run = 0; run < batch.runs; run++) {
-      PackedAdapter adapter = batch.runAdapters[run];
+      PackedAdapter adapter = (PackedAdapter) batch.runAdapters[run];
       most = adapter == null ? most : Math.max(most, adapter.maxRanks());
     }
     if (most > ranks.stride()) {
@@ -234,7 +234,7 @@ final class Decoder {
   }
 
   private static PackedAdapter.@Nullable Part part(Batch batch, int run, int layer, Group group) {
-    PackedAdapter adapter = batch.runAdapters[run];
+    PackedAdapter adapter = (PackedAdapter) batch.runAdapters[run];
     return adapter == null ? null : adapter.part(layer, group);
   }
 

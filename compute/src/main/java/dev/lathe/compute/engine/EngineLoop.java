@@ -2,7 +2,6 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.TokenEvent.Reason;
-import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.kernel.Rows;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -20,10 +19,9 @@ import org.jspecify.annotations.Nullable;
 /// Takes commands and computes steps, on a thread of its own, which alone touches scheduler, cache
 /// and tasks.
 final class EngineLoop {
-  private final KvCache cache;
   private final Scheduler scheduler;
   private final WaitingRoom room;
-  private final Decoder decoder;
+  private final Runner runner;
   private final AdapterPool adapters;
   private final Batch batch;
   private final Pace pace;
@@ -43,18 +41,16 @@ final class EngineLoop {
   private boolean stopping;
 
   EngineLoop(
-      KvCache cache,
       Scheduler scheduler,
       WaitingRoom room,
-      Decoder decoder,
+      Runner runner,
       AdapterPool adapters,
       Batch batch,
       Pace pace) {
-    this.cache = cache;
     this.room = room;
     this.pace = pace;
     this.scheduler = scheduler;
-    this.decoder = decoder;
+    this.runner = runner;
     this.adapters = adapters;
     this.batch = batch;
     thread = Thread.ofPlatform().daemon().name("lathe-engine").unstarted(this::run);
@@ -178,7 +174,7 @@ final class EngineLoop {
         tree.pages(),
         tree.available() - tree.idle(),
         tree.idle(),
-        KvCache.SLOTS,
+        Runner.PAGE_TOKENS,
         promptTokens,
         outputTokens,
         computedTokens,
@@ -287,7 +283,7 @@ final class EngineLoop {
     try {
       fill(entries);
       long began = System.nanoTime();
-      decoder.forward(batch);
+      runner.forward(batch);
       pace.computed(batch.rows, System.nanoTime() - began);
       takeAll(entries);
     } catch (RuntimeException | Error e) {
@@ -305,9 +301,9 @@ final class EngineLoop {
       Sequence sequence = entry.sequence();
       Task task = task(sequence);
       AdapterPool.Lease lease = task.lease();
-      PackedAdapter packed = lease == null ? null : lease.packed();
-      for (int page = entry.first() / KvCache.SLOTS; page < sequence.pageCount(); page++) {
-        cache.touch(sequence.pages()[page]);
+      Runner.Packed packed = lease == null ? null : lease.packed();
+      for (int page = entry.first() / Runner.PAGE_TOKENS; page < sequence.pageCount(); page++) {
+        runner.touch(sequence.pages()[page]);
       }
       for (int position = entry.first(); position < entry.end(); position++) {
         boolean logits = position >= sequence.wanted() && task.wantsLogits();
@@ -366,7 +362,7 @@ final class EngineLoop {
       int at = head(output);
       return task.take(position, logits.values(), at);
     }
-    Rows hidden = decoder.hidden(row);
+    Rows hidden = runner.hidden(row);
     return task.take(position, hidden.values(), hidden.at(0));
   }
 
@@ -374,8 +370,8 @@ final class EngineLoop {
   private int head(int output) {
     if (output >= headEnd) {
       headFirst = output;
-      headEnd = Math.min(output + decoder.maxOutputs(), batch.outputs);
-      logits = decoder.head(batch, headFirst, headEnd - headFirst);
+      headEnd = Math.min(output + runner.maxOutputs(), batch.outputs);
+      logits = runner.head(batch, headFirst, headEnd - headFirst);
     }
     return logits.at(output - headFirst);
   }

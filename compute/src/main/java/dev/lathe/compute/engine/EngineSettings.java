@@ -51,6 +51,16 @@ public record EngineSettings(
     return new EngineSettings(weightStorage, 32, 16_384, cores, 256);
   }
 
+  /// Pages of the key/value cache that hold its tokens.
+  public int pages() {
+    return (kvTokens - 1) / Runner.PAGE_TOKENS + 1;
+  }
+
+  /// Most rows of a step: a chunk of prompt tokens and one row of each stream.
+  public int maxRows() {
+    return prefillChunk + maxStreams;
+  }
+
   public EngineSettings withMaxStreams(int streams) {
     return new EngineSettings(
         weightStorage, streams, kvTokens, threads, prefillChunk, maxWaiting, adapterBytes);

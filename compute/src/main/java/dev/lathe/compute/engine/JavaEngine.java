@@ -1,14 +1,10 @@
 package dev.lathe.compute.engine;
 
-import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.Kernel;
-import dev.lathe.compute.kernel.KvCache;
-import dev.lathe.compute.kernel.Workers;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.weights.WeightSource;
-import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -20,48 +16,39 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/// The engine in plain Java: packed weights, paged keys and values, continuous batching, an adapter
-/// for each stream. A stream's tokens do not depend on what else is in the batch.
+/// The engine: continuous batching over the pages of a [Runner], an adapter for each stream. Opened
+/// with [#open], it computes in plain Java from packed weights. A stream's tokens do not depend on
+/// what else is in the batch.
 ///
 /// Any thread may submit; one thread of its own computes. Closing ends the streams that still run
 /// as cancelled, and frees all memory.
 public final class JavaEngine implements Engine {
   private final ModelConfig config;
   private final EngineSettings settings;
-  private final Arena arena;
-  private final Workers workers;
+  private final Runner runner;
   private final Kernel kernel;
   private final AdapterPool adapters;
   private final EngineLoop loop;
   private final Candidates candidates;
   private boolean closed;
 
-  private JavaEngine(
-      ModelConfig config,
-      EngineSettings settings,
-      Arena arena,
-      Workers workers,
-      Kernel kernel,
-      DecoderWeights weights) {
+  private JavaEngine(ModelConfig config, EngineSettings settings, Runner runner, Kernel kernel) {
     this.config = config;
     this.settings = settings;
-    this.arena = arena;
-    this.workers = workers;
+    this.runner = runner;
     this.kernel = kernel;
-    int pages = pages(settings);
-    int maxRows = maxRows(settings);
-    KvCache cache =
-        new KvCache(config.layers(), config.kvHeads(), config.headWidth(), pages, arena);
-    adapters = new AdapterPool(config, settings.adapterBytes(), this::forget);
+    adapters = new AdapterPool(config, runner, settings.adapterBytes(), this::forget);
     loop =
         new EngineLoop(
-            cache,
             new Scheduler(
-                new PagePool(pages), KvCache.SLOTS, settings.maxStreams(), System::nanoTime),
+                new PagePool(settings.pages()),
+                Runner.PAGE_TOKENS,
+                settings.maxStreams(),
+                System::nanoTime),
             new WaitingRoom(settings.maxStreams(), settings.maxWaiting(), System::nanoTime),
-            new Decoder(config, weights, cache, kernel, workers, maxRows, settings.maxStreams()),
+            runner,
             adapters,
-            new Batch(maxRows),
+            new Batch(settings.maxRows()),
             new Pace(settings.prefillChunk()));
     candidates = new Candidates(config.vocabulary());
   }
@@ -80,28 +67,21 @@ public final class JavaEngine implements Engine {
 
   static JavaEngine open(
       ModelConfig config, WeightSource source, EngineSettings settings, Kernel kernel) {
-    MemoryCheck.require(config, settings, FreeMemory.now());
-    Arena arena = Arena.ofShared();
-    Workers workers = new Workers(settings.threads(), "lathe-worker");
-    try {
-      DecoderWeights weights =
-          DecoderWeights.load(config, source, settings.weightStorage(), arena, workers);
-      JavaEngine engine = new JavaEngine(config, settings, arena, workers, kernel, weights);
-      engine.loop.begin();
-      return engine;
-    } catch (RuntimeException | Error e) {
-      workers.close();
-      arena.close();
-      throw e;
-    }
+    return over(JavaRunner.open(config, source, settings, kernel), config, settings, kernel);
   }
 
-  static int pages(EngineSettings settings) {
-    return (settings.kvTokens() + KvCache.SLOTS - 1) / KvCache.SLOTS;
+  /// An engine that computes with another runner, which it closes.
+  ///
+  /// @param runner opened with the same config and settings
+  public static JavaEngine over(Runner runner, ModelConfig config, EngineSettings settings) {
+    return over(runner, config, settings, Kernel.best());
   }
 
-  static int maxRows(EngineSettings settings) {
-    return settings.prefillChunk() + settings.maxStreams();
+  private static JavaEngine over(
+      Runner runner, ModelConfig config, EngineSettings settings, Kernel kernel) {
+    JavaEngine engine = new JavaEngine(config, settings, runner, kernel);
+    engine.loop.begin();
+    return engine;
   }
 
   public ModelConfig config() {
@@ -110,8 +90,7 @@ public final class JavaEngine implements Engine {
 
   /// What computes, for messages: `vector, 16 lanes, 2 threads, BF16 weights`.
   public String description() {
-    return "%s, %d threads, %s weights"
-        .formatted(kernel.description(), workers.count(), settings.weightStorage());
+    return runner.description();
   }
 
   @Override
@@ -176,7 +155,7 @@ public final class JavaEngine implements Engine {
 
   /// Tokens that the whole cache holds.
   private int capacity() {
-    return Math.multiplyExact(pages(settings), KvCache.SLOTS);
+    return Math.multiplyExact(settings.pages(), Runner.PAGE_TOKENS);
   }
 
   @Override
@@ -340,7 +319,6 @@ public final class JavaEngine implements Engine {
     closed = true;
     loop.close();
     adapters.close();
-    workers.close();
-    arena.close();
+    runner.close();
   }
 }

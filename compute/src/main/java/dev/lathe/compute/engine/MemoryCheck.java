@@ -15,9 +15,8 @@ final class MemoryCheck {
   static void require(ModelConfig config, EngineSettings settings, FreeMemory free) {
     long weights = DecoderWeights.bytes(config, settings.weightStorage());
     long cache =
-        KvCache.pageBytes(config.layers(), config.kvHeads(), config.headWidth())
-            * JavaEngine.pages(settings);
-    long buffers = Decoder.bytes(config, JavaEngine.maxRows(settings), settings.maxStreams());
+        KvCache.pageBytes(config.layers(), config.kvHeads(), config.headWidth()) * settings.pages();
+    long buffers = Decoder.bytes(config, settings.maxRows(), settings.maxStreams());
     if (weights + cache + buffers > free.bytes()) {
       throw LatheException.capacity(
           "the model needs %,d MiB (weights as %s %,d, cache of %,d tokens %,d, buffers %,d), and %s is %,d MiB"

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /// The factors of one adapter, packed: for each layer and group the A factors of its projections as
 /// one matrix, and each B with the scaling multiplied in. Holds its own memory until closed.
-final class PackedAdapter implements AutoCloseable {
+final class PackedAdapter implements Runner.Packed {
   /// The factors of one group in one layer.
   ///
   /// @param down `[sum of ranks, in]`
@@ -58,8 +58,8 @@ final class PackedAdapter implements AutoCloseable {
     return maxRanks;
   }
 
-  /// Memory of all matrices.
-  long bytes() {
+  @Override
+  public long bytes() {
     long sum = 0;
     for (Part part : parts) {
       if (part != null) {
