@@ -66,6 +66,7 @@ class ArchitectureTest {
               "platform.gateway",
               "compute.adapter",
               "compute.engine",
+              "compute.grammar",
               "compute.model",
               "compute.text"),
           row("platform.evaluation"),

@@ -6,6 +6,8 @@ import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Utf8;
 import dev.lathe.compute.engine.AdapterVersion;
+import dev.lathe.compute.engine.TokenConstraint;
+import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.platform.evaluation.Questions;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,6 +43,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  lathe generate smollm2-135m-instruct \"Name three rivers.\"",
+      "  lathe generate smollm2-135m-instruct --choice yes,no \"Is Paris in France?\"",
       "  lathe generate smollm2-135m-instruct --adapter runs/mine \\",
       "      --input questions.jsonl > answers.jsonl"
     })
@@ -95,6 +99,8 @@ final class GenerateVerb implements Callable<Integer> {
 
   @Mixin private SamplingOptions sampling = new SamplingOptions();
 
+  @Mixin private GrammarOptions grammar = new GrammarOptions();
+
   @Mixin private EngineOptions engine = new EngineOptions();
 
   GenerateVerb(Context context) {
@@ -104,14 +110,19 @@ final class GenerateVerb implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     check();
+    Optional<Grammar> form = grammar.grammar();
     List<GenerateRow> rows = rows();
     Format written = written();
     try (Generator generator = engine.open(context, model, Math.min(STREAMS, rows.size()))) {
       Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, context.screen()));
+      Optional<Supplier<TokenConstraint>> constraint = form.map(generator::constraint);
       List<Ask> asks =
-          rows.stream().map(row -> sampling.ask(row.prompt(), loaded.orElse(null))).toList();
+          rows.stream()
+              .map(row -> sampling.ask(row.prompt(), loaded.orElse(null)))
+              .map(ask -> constraint.map(ask::withConstraint).orElse(ask))
+              .toList();
       try (PrintStream out = out()) {
         if (asks.size() == 1 && written == Format.TEXT) {
           stream(generator.ask(asks.getFirst()), out);

@@ -259,13 +259,14 @@ final class Automaton {
     for (int p = 0; p < count; p++) {
       colour[p] = mix(need[p] * 4L + (accepting[p] ? 2 : 0) + (spent[p] ? 1 : 0));
     }
+    int[] changes = changes();
     int distinct = 0;
     for (int round = 0; round < bytes; round++) {
       long[] refined = new long[count];
       for (int p = 0; p < count; p++) {
-        refined[p] = refined(p, colour);
+        refined[p] = refined(p, colour, changes);
       }
-      work.steps(count * (classes + 1));
+      work.steps(count + changes.length);
       colour = refined;
       int found = (int) Arrays.stream(colour).distinct().count();
       if (found == distinct) {
@@ -282,10 +283,33 @@ final class Automaton {
     return alike;
   }
 
-  private long refined(int p, long[] colour) {
+  /// Where a position's transitions change from one class of bytes to the next: positions follow
+  /// each other, each begins with the index after its last entry.
+  private int[] changes() {
+    int[] changes = new int[need.length * 4];
+    int size = need.length;
+    for (int p = 0; p < need.length; p++) {
+      int before = NONE;
+      for (int c = 0; c < classes; c++) {
+        int to = next[p * classes + c];
+        if (to != before) {
+          if (size == changes.length) {
+            changes = Arrays.copyOf(changes, 2 * size);
+          }
+          changes[size++] = p * classes + c;
+          before = to;
+        }
+      }
+      changes[p] = size;
+    }
+    return Arrays.copyOf(changes, size);
+  }
+
+  private long refined(int p, long[] colour, int[] changes) {
     long hash = colour[p];
-    for (int c = 0; c < classes; c++) {
-      int to = next[p * classes + c];
+    for (int i = p == 0 ? need.length : changes[p - 1]; i < changes[p]; i++) {
+      int to = next[changes[i]];
+      hash = mix(hash * 31 + changes[i] % classes);
       hash = mix(hash * 31 + (to == NONE ? 7 : colour[to]));
     }
     long called = 0;
@@ -341,6 +365,15 @@ final class Automaton {
 
   boolean readsBytes(int position) {
     return readsBytes[position];
+  }
+
+  /// Bytes by which a position goes on.
+  int choices(int position) {
+    int choices = 0;
+    for (int value = 0; value < 256; value++) {
+      choices += next(position, classOf((byte) value)) == NONE ? 0 : 1;
+    }
+    return choices;
   }
 
   /// Frames that finishing the rule from here takes at least.

@@ -1,10 +1,13 @@
 package dev.lathe.compute.grammar;
 
 import dev.lathe.compute.LatheException;
+import java.time.Duration;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// A grammar compiled for one vocabulary. Any number of outputs may be under way at the same time,
@@ -16,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * The mask of a state is put together from parts by position, as in [1]: which tokens are read
  * within the position's rule does not depend on the stack and is kept by position (and shared by
  * positions that no token can tell apart). Tokens that run over the end of the rule are known by the
- * nodes of the token tree at which the rule ended; only what lies below those nodes is looked at
- * again with the real stack. Everything kept is bounded in bytes: when it grows beyond, all is
+ * nodes of the token tree at which the rule ended; only what lies below those nodes, and the few
+ * tokens of more than 16 bytes, are looked at with the real stack. Everything kept is bounded in bytes: when it grows beyond, all is
  * forgotten at once and made anew as needed, as in RE2's lazy automaton [2]. Outputs under way hold
  * on to what they use themselves.
  *
@@ -53,7 +56,7 @@ public final class CompiledGrammar {
 
   /// What is known about a position whatever the stack.
   ///
-  /// @param tokens read within the rule, or up to its very end
+  /// @param tokens short ones that are read within the rule, or up to its very end
   /// @param ends nodes of the token tree at which the rule may have ended and which have
   ///   descendants
   /// @param height of the stack above the position that this takes
@@ -62,7 +65,7 @@ public final class CompiledGrammar {
   CompiledGrammar(Automaton automaton, Vocabulary vocabulary, Work work) {
     this.automaton = automaton;
     this.vocabulary = vocabulary;
-    this.alike = automaton.alikeWithin(vocabulary.tree().height(), work);
+    this.alike = automaton.alikeWithin(Vocabulary.SHORT, work);
     this.maxBytes = work.limits().maskBytes();
     this.memory = new Memory();
   }
@@ -81,20 +84,20 @@ public final class CompiledGrammar {
     return automaton.bytes() + maxBytes;
   }
 
-  /// Makes masks ahead of their use, until that time is over.
-  ///
-  /// @return whether all were made
-  boolean prepare(long nanos) {
+  /// Makes masks ahead of their use, until that time is over: those first that go on by most bytes,
+  /// because they take longest.
+  void prepare(Duration time) {
     long began = System.nanoTime();
-    for (int p = 0; p < automaton.positions(); p++) {
-      if (alike[p] == p && automaton.readsBytes(p)) {
-        positionMask(p);
-        if (System.nanoTime() - began > nanos) {
-          return false;
-        }
-      }
+    int[] order =
+        IntStream.range(0, automaton.positions())
+            .filter(p -> alike[p] == p && automaton.readsBytes(p))
+            .boxed()
+            .sorted(Comparator.comparingInt(p -> -automaton.choices(p)))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    for (int i = 0; i < order.length && System.nanoTime() - began < time.toNanos(); i++) {
+      positionMask(order[i]);
     }
-    return true;
   }
 
   private synchronized void forget(Memory full) {
@@ -154,8 +157,7 @@ public final class CompiledGrammar {
     TokenMask mask = now.startMask;
     if (mask == null) {
       State start = first();
-      mask =
-          vocabulary.first() == vocabulary.tree() ? mask(start) : walk(start, vocabulary.first());
+      mask = vocabulary.firstTokens().map(tree -> walk(start, tree)).orElseGet(() -> mask(start));
       now.startMask = mask;
     }
     return mask;
@@ -165,27 +167,29 @@ public final class CompiledGrammar {
   TokenMask mask(State state) {
     TokenMask known = state.mask;
     if (known == null) {
-      known = find(state);
+      TokenMask longTokens = walk(state, vocabulary.longTokens());
+      known = TokenMask.of(shortMask(state), longTokens, words());
+      memory.add(known.bytes());
       state.mask = known;
     }
     return known;
   }
 
-  private TokenMask find(State state) {
+  private TokenMask shortMask(State state) {
     PositionMask[] parts = new PositionMask[state.positions.length];
     boolean alone = parts.length == 1;
     for (int i = 0; i < parts.length; i++) {
       parts[i] = positionMask(alike[state.positions[i]]);
       if (Frame.depthOf(state.frames[i]) + parts[i].height() > MAX_DEPTH) {
-        return remembered(walk(state, vocabulary.tree()));
+        return walk(state, vocabulary.shortTokens());
       }
       alone &= parts[i].ends().length == 0;
     }
     if (alone) {
       return parts[0].tokens();
     }
-    long[] bits = new long[(vocabulary.size() + 63) / 64];
-    State[] path = new State[vocabulary.tree().height() + 1];
+    long[] bits = new long[words()];
+    State[] path = new State[Vocabulary.SHORT + 1];
     for (int i = 0; i < parts.length; i++) {
       parts[i].tokens().addTo(bits);
       Frame frame = state.frames[i];
@@ -196,17 +200,16 @@ public final class CompiledGrammar {
         }
       }
     }
-    return remembered(TokenMask.of(bits));
+    return TokenMask.of(bits);
   }
 
-  private TokenMask remembered(TokenMask mask) {
-    memory.add(mask.bytes());
-    return mask;
+  private int words() {
+    return (vocabulary.size() + 63) / 64;
   }
 
-  /// The mask of a state by looking at every token.
+  /// The tokens of a tree that may come, each looked at.
   private TokenMask walk(State from, TokenTree tree) {
-    long[] bits = new long[(vocabulary.size() + 63) / 64];
+    long[] bits = new long[words()];
     State[] path = new State[tree.height() + 1];
     path[0] = from;
     walk(tree, 0, tree.nodes(), 0, path, bits);
@@ -214,7 +217,7 @@ public final class CompiledGrammar {
   }
 
   private void walkBelow(int node, State from, State[] path, long[] bits) {
-    TokenTree tree = vocabulary.tree();
+    TokenTree tree = vocabulary.shortTokens();
     path[0] = from;
     walk(tree, node + 1, tree.end(node), tree.depth(node) + 1, path, bits);
   }
@@ -250,7 +253,7 @@ public final class CompiledGrammar {
   }
 
   private PositionMask findMask(int position) {
-    TokenTree tree = vocabulary.tree();
+    TokenTree tree = vocabulary.shortTokens();
     State[] path = new State[tree.height() + 1];
     path[0] =
         new State(
@@ -261,7 +264,7 @@ public final class CompiledGrammar {
             false,
             automaton.need(position),
             automaton.classes());
-    long[] bits = new long[(vocabulary.size() + 63) / 64];
+    long[] bits = new long[words()];
     int[] ends = new int[16];
     int endCount = 0;
     int height = path[0].height;

@@ -6,7 +6,7 @@ import java.util.Map;
 
 /// Compiles grammars for one vocabulary and keeps those used last. Safe for many threads.
 public final class GrammarCompiler {
-  private static final Duration AHEAD = Duration.ofMillis(100);
+  private static final Duration AHEAD = Duration.ofMillis(50);
   private static final long KEPT_BYTES = 512L << 20;
 
   private final Vocabulary vocabulary;
@@ -23,7 +23,7 @@ public final class GrammarCompiler {
   }
 
   /// The compiled grammar, made now unless it was kept. Masks that do not depend on the output are
-  /// made at once, as far as a tenth of a second goes; the others when they are first wanted.
+  /// made at once, as far as a twentieth of a second goes; the others when they are first wanted.
   ///
   /// @throws dev.lathe.compute.LatheException when the grammar allows nothing, begins with itself,
   ///   or goes beyond the limits
@@ -37,7 +37,7 @@ public final class GrammarCompiler {
     Work work = new Work(limits);
     Automaton automaton = new AutomatonBuilder(grammar, vocabulary, work).build();
     CompiledGrammar made = new CompiledGrammar(automaton, vocabulary, work);
-    made.prepare(AHEAD.toNanos());
+    made.prepare(AHEAD);
     synchronized (kept) {
       kept.put(grammar.identity(), made);
       long bytes = 0;

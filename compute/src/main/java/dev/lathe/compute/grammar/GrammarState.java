@@ -35,7 +35,7 @@ public final class GrammarState {
   public void accept(int token) {
     byte[] bytes = grammar.vocabulary().token(token);
     State at = state;
-    int first = atStart ? grammar.vocabulary().firstByte(token) : 0;
+    int first = atStart ? grammar.vocabulary().dropped(token) : 0;
     for (int i = first; i < bytes.length && !at.dead; i++) {
       at = grammar.after(at, bytes[i]);
     }

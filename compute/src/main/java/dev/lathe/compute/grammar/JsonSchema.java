@@ -216,13 +216,19 @@ final class JsonSchema {
         || BY_TYPE.values().stream().anyMatch(keywords -> keywords.contains(keyword));
   }
 
+  /// Keywords that replies are held to.
+  static Set<String> keywords() {
+    Set<String> keywords = new TreeSet<>(STRUCTURE);
+    BY_TYPE.values().forEach(keywords::addAll);
+    keywords.remove("uniqueItems");
+    return keywords;
+  }
+
   private void unknown(String keyword, String pointer) {
-    Set<String> known = new TreeSet<>(STRUCTURE);
-    BY_TYPE.values().forEach(known::addAll);
     String advice = ADVICE.get(keyword);
     problem(
         pointer,
-        "is not supported" + (advice == null ? Nearest.hint(keyword, known) : ": " + advice));
+        "is not supported" + (advice == null ? Nearest.hint(keyword, keywords()) : ": " + advice));
   }
 
   private List<Schema> list(JsonNode value, String pointer) {

@@ -10,6 +10,7 @@ sealed interface TokenMask {
 
   boolean contains(int token);
 
+  /// Memory of its own.
   long bytes();
 
   /// @param bits not kept
@@ -29,6 +30,22 @@ sealed interface TokenMask {
       }
     }
     return new Sparse(ids);
+  }
+
+  /// The tokens of both.
+  ///
+  /// @param size words for all tokens
+  static TokenMask of(TokenMask base, TokenMask extra, int size) {
+    if (extra instanceof Sparse few && few.ids().length == 0) {
+      return base;
+    }
+    if (base instanceof Dense dense && extra instanceof Sparse few) {
+      return new Extended(dense, few);
+    }
+    long[] bits = new long[size];
+    base.addTo(bits);
+    extra.addTo(bits);
+    return of(bits);
   }
 
   /// Bit `id % 64` of word `id / 64`.
@@ -55,6 +72,39 @@ sealed interface TokenMask {
     @Override
     public long bytes() {
       return 8L * bits.length + 32;
+    }
+  }
+
+  /// A mask and few tokens that are not in it, ascending.
+  record Extended(Dense base, Sparse extra) implements TokenMask {
+    @Override
+    public void restrict(long[] allowed) {
+      long[] bits = base.bits();
+      int[] ids = extra.ids();
+      int at = 0;
+      for (int i = 0; i < allowed.length; i++) {
+        long word = i < bits.length ? bits[i] : 0;
+        while (at < ids.length && ids[at] >> 6 == i) {
+          word |= 1L << ids[at++];
+        }
+        allowed[i] &= word;
+      }
+    }
+
+    @Override
+    public void addTo(long[] target) {
+      base.addTo(target);
+      extra.addTo(target);
+    }
+
+    @Override
+    public boolean contains(int token) {
+      return base.contains(token) || extra.contains(token);
+    }
+
+    @Override
+    public long bytes() {
+      return extra.bytes() + 32;
     }
   }
 

@@ -3,11 +3,12 @@ package dev.lathe.compute.grammar;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /// Byte strings as a tree in which equal beginnings are one path, laid out depth first: a node's
 /// descendants follow it, up to [#end]. Immutable.
 final class TokenTree {
+  private static final int KEY_SHIFT = 24;
+
   private final byte[] value;
   private final int[] end;
   private final short[] depth;
@@ -25,17 +26,9 @@ final class TokenTree {
     this.height = height;
   }
 
-  /// @param tokens by id; empty ones are left out
+  /// @param tokens by id, fewer than 2^24; empty ones are left out
   static TokenTree of(List<byte[]> tokens) {
-    int[] order =
-        IntStream.range(0, tokens.size())
-            .filter(id -> tokens.get(id).length > 0 && tokens.get(id).length < Short.MAX_VALUE)
-            .boxed()
-            .sorted(
-                Comparator.comparing((Integer id) -> tokens.get(id), Arrays::compareUnsigned)
-                    .thenComparing(Comparator.naturalOrder()))
-            .mapToInt(Integer::intValue)
-            .toArray();
+    int[] order = sorted(tokens);
     int nodes = 0;
     int height = 0;
     byte[] before = {};
@@ -71,6 +64,55 @@ final class TokenTree {
     }
     firstToken[nodes] = order.length;
     return new TokenTree(value, end, depth, firstToken, order, height);
+  }
+
+  /// Ids in the order of their bytes, then by id.
+  /* Primitive keys of the first five bytes and the id; only ids that agree in those are compared. */
+  private static int[] sorted(List<byte[]> tokens) {
+    long[] keys = new long[tokens.size()];
+    int count = 0;
+    for (int id = 0; id < tokens.size(); id++) {
+      byte[] bytes = tokens.get(id);
+      if (bytes.length > 0 && bytes.length < Short.MAX_VALUE) {
+        keys[count++] = key(bytes) << KEY_SHIFT | id;
+      }
+    }
+    Arrays.sort(keys, 0, count);
+    int[] order = new int[count];
+    int begin = 0;
+    for (int i = 0; i < count; i++) {
+      order[i] = (int) keys[i] & (1 << KEY_SHIFT) - 1;
+      if (i + 1 == count || keys[i] >>> KEY_SHIFT != keys[i + 1] >>> KEY_SHIFT) {
+        sort(order, begin, i + 1, tokens);
+        begin = i + 1;
+      }
+    }
+    return order;
+  }
+
+  private static long key(byte[] bytes) {
+    long key = 0;
+    for (int i = 0; i < 5; i++) {
+      key = key << 8 | (i < bytes.length ? bytes[i] & 0xff : 0);
+    }
+    return key;
+  }
+
+  private static void sort(int[] order, int begin, int end, List<byte[]> tokens) {
+    if (end - begin == 1) {
+      return;
+    }
+    Integer[] ids = new Integer[end - begin];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = order[begin + i];
+    }
+    Arrays.sort(
+        ids,
+        Comparator.comparing((Integer id) -> tokens.get(id), Arrays::compareUnsigned)
+            .thenComparing(Comparator.naturalOrder()));
+    for (int i = 0; i < ids.length; i++) {
+      order[begin + i] = ids[i];
+    }
   }
 
   private static int shared(byte[] a, byte[] b) {

@@ -7,6 +7,9 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /// The bytes of a model's tokens, as a tree in which tokens with the same beginning share it.
 /// Immutable; one serves all grammars.
@@ -14,11 +17,15 @@ import java.util.Map;
 /// A control token has no bytes that an output could hold. It stands in the tree under its spelling
 /// between two bytes that UTF-8 never uses, so that only a grammar that names it allows it.
 public final class Vocabulary {
+  /// Bytes of a short token at most.
+  static final int SHORT = 16;
+
   private static final byte MARK = (byte) 0xff;
 
   private final byte[][] tokens;
-  private final TokenTree tree;
-  private final TokenTree first;
+  private final TokenTree shortTokens;
+  private final TokenTree longTokens;
+  private final @Nullable TokenTree firstTokens;
   private final Map<String, byte[]> bySpelling = new HashMap<>();
   private final BitSet bytes = new BitSet(256);
 
@@ -43,8 +50,14 @@ public final class Vocabulary {
       }
     }
     bytes.set(MARK & 0xff);
-    this.tree = TokenTree.of(Arrays.asList(this.tokens));
-    this.first = dropsFirstBlank ? TokenTree.of(withoutFirstBlank(this.tokens)) : tree;
+    this.shortTokens = TokenTree.of(selected(token -> token.length <= SHORT));
+    this.longTokens = TokenTree.of(selected(token -> token.length > SHORT));
+    this.firstTokens = dropsFirstBlank ? TokenTree.of(withoutFirstBlank(this.tokens)) : null;
+  }
+
+  private List<byte[]> selected(Predicate<byte[]> wanted) {
+    byte[] none = {};
+    return Arrays.stream(tokens).map(token -> wanted.test(token) ? token : none).toList();
   }
 
   private static byte[] marked(byte[] spelling) {
@@ -74,18 +87,24 @@ public final class Vocabulary {
     return id < tokens.length ? tokens[id] : new byte[0];
   }
 
-  /// The same for the first token of an output.
-  int firstByte(int id) {
-    return first != tree && tokens[id].length > 0 && tokens[id][0] == ' ' ? 1 : 0;
+  /// Bytes of a token that count for nothing when it is the first of an output.
+  int dropped(int id) {
+    return firstTokens != null && tokens[id].length > 0 && tokens[id][0] == ' ' ? 1 : 0;
   }
 
-  TokenTree tree() {
-    return tree;
+  TokenTree shortTokens() {
+    return shortTokens;
   }
 
-  /// As [#tree], for the first token of an output.
-  TokenTree first() {
-    return first;
+  /// All that are not short. They are few, and kept apart so that what differs only many bytes
+  /// later need not be told apart for the others.
+  TokenTree longTokens() {
+    return longTokens;
+  }
+
+  /// All tokens as they count at the beginning of an output; empty when that makes no difference.
+  Optional<TokenTree> firstTokens() {
+    return Optional.ofNullable(firstTokens);
   }
 
   /// Whether some token holds that byte.

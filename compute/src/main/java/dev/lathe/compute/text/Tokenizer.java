@@ -195,6 +195,17 @@ public final class Tokenizer implements AutoCloseable {
     return definition.added().stream().map(AddedToken::content).toList();
   }
 
+  /// The bytes that a token adds to a text, for a control token those of its spelling; none for an
+  /// id that is no token.
+  public byte[] bytes(int id) {
+    return definition.pieces().of(id);
+  }
+
+  /// Whether decoding drops one blank at the start of a text.
+  public boolean dropsFirstBlank() {
+    return definition.pieces().stripsFirstBlank();
+  }
+
   /// One more than the largest id.
   public int vocabulary() {
     return definition.pieces().count();

@@ -6,6 +6,9 @@ import dev.lathe.compute.engine.Engine;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Request;
+import dev.lathe.compute.engine.TokenConstraint;
+import dev.lathe.compute.grammar.CompiledGrammar;
+import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.text.ChatTemplate;
@@ -17,6 +20,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /// One base model that answers. Any number of threads may ask; whoever opens it closes it, which
 /// ends all replies and frees the memory.
@@ -77,6 +81,15 @@ public final class Generator implements AutoCloseable {
     return adapters.apply(directory);
   }
 
+  /// What holds replies of this model to a grammar, for any number of asks. The grammar is compiled
+  /// now, unless it was of late.
+  ///
+  /// @throws LatheException when the grammar is too large or allows nothing
+  public Supplier<TokenConstraint> constraint(Grammar grammar) {
+    CompiledGrammar compiled = text.grammars().compile(grammar);
+    return () -> new GrammarConstraint(compiled.start());
+  }
+
   /// Starts a reply.
   ///
   /// @throws LatheException when the prompt does not fit the context, or is a conversation and the
@@ -93,8 +106,9 @@ public final class Generator implements AutoCloseable {
             ask.sampling(),
             Math.min(ask.maxTokens(), Math.max(1, context - prompt.length)),
             text.stopTokens());
+    Request held = ask.constraint() == null ? request : request.withConstraint(ask.constraint());
     return new ReplyStream(
-        engine.submit(request), text.tokenizer().stream(), ask.stops(), prompt.length);
+        engine.submit(held), text.tokenizer().stream(), ask.stops(), prompt.length);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.

@@ -1,13 +1,17 @@
 package dev.lathe.platform.gateway;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.grammar.GrammarCompiler;
+import dev.lathe.compute.grammar.Vocabulary;
 import dev.lathe.compute.text.ChatEncoder;
 import dev.lathe.compute.text.ChatTemplate;
 import dev.lathe.compute.text.Tokenizer;
+import java.util.BitSet;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// A model's tokenizer and, where it has one, its chat template.
 final class TextSide {
@@ -16,6 +20,7 @@ final class TextSide {
   private final Optional<ChatTemplate> template;
   private final Optional<ChatEncoder> encoder;
   private final Optional<LatheException> noTemplate;
+  private @Nullable GrammarCompiler grammars;
 
   private TextSide(
       Tokenizer tokenizer,
@@ -43,6 +48,20 @@ final class TextSide {
 
   Tokenizer tokenizer() {
     return tokenizer;
+  }
+
+  /// Compiles grammars for this vocabulary, which is looked through at the first call.
+  synchronized GrammarCompiler grammars() {
+    if (grammars == null) {
+      byte[][] tokens = new byte[tokenizer.vocabulary()][];
+      BitSet control = new BitSet();
+      for (int id = 0; id < tokens.length; id++) {
+        tokens[id] = tokenizer.bytes(id);
+        control.set(id, tokenizer.isSpecial(id));
+      }
+      grammars = new GrammarCompiler(new Vocabulary(tokens, control, tokenizer.dropsFirstBlank()));
+    }
+    return grammars;
   }
 
   /// @throws LatheException when it is a conversation and the model has no usable chat template

@@ -14,6 +14,7 @@ import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.RandomAdapters;
 import dev.lathe.compute.engine.Sampling;
+import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Projection;
@@ -108,6 +109,40 @@ class GeneratorTest {
 
     assertThat(reply.text()).isEqualTo(whole.substring(0, whole.indexOf(stop)));
     assertThat(reply.ending()).isEqualTo(Ending.STOP);
+  }
+
+  @Test
+  void aReplyIsHeldToAGrammar() throws InterruptedException {
+    List<String> choices = List.of("left", "leftmost", "right");
+    Ask ask = ask(chat("which?"), null, 100);
+
+    Reply chosen = reply(ask.withConstraint(generator.constraint(Grammar.choice(choices))));
+    Reply matched = reply(ask.withConstraint(generator.constraint(Grammar.regex("[0-9]{7}x"))));
+    Reply cut = reply(ask.withConstraint(generator.constraint(Grammar.regex("a{200}"))));
+
+    assertThat(choices).contains(chosen.text());
+    assertThat(chosen.ending()).isEqualTo(Ending.STOP);
+    assertThat(matched.text()).matches("[0-9]{7}x");
+    assertThat(cut.text()).matches("a{100}");
+    assertThat(cut.ending()).isEqualTo(Ending.LENGTH);
+  }
+
+  @Test
+  void repliesHeldToOneGrammarDoNotDisturbEachOther() throws InterruptedException {
+    var constraint = generator.constraint(Grammar.ebnf("root ::= (\"(\" root \")\"){0,2} [a-z]"));
+    List<Ask> asks = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      Sampling lively = new Sampling(3, 0, 1, 0, 1, i);
+      Ask ask = new Ask(chat("question " + i), null, lively, 60, List.of());
+      asks.add(ask.withConstraint(constraint));
+    }
+
+    List<Reply> replies = generator.askAll(asks, (_, _) -> {});
+
+    for (int i = 0; i < asks.size(); i++) {
+      assertThat(replies.get(i).text()).isEqualTo(reply(asks.get(i)).text());
+      assertThat(replies.get(i).text()).matches("[()a-z]+");
+    }
   }
 
   @Test
