@@ -7,6 +7,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Nearest;
 import java.io.PrintWriter;
 import java.util.Optional;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -56,16 +57,18 @@ public final class Main {
   ///
   /// @return the exit code
   static int run(Context context, String... arguments) {
-    return commandLine(context).execute(arguments);
+    return commandLine(context, Verbs.neededBy(arguments, context)).execute(arguments);
   }
 
   /// The whole command line, for parsing, help and completion.
   static CommandLine commandLine(Context context) {
+    return commandLine(context, Verbs.all(context));
+  }
+
+  private static CommandLine commandLine(Context context, Stream<Object> verbs) {
     Main main = new Main();
     CommandLine line = new CommandLine(main);
-    for (Object verb : Verbs.all(context)) {
-      line.addSubcommand(verb);
-    }
+    verbs.forEach(line::addSubcommand);
     Screen screen = context.screen();
     line.setOut(new PrintWriter(screen.out(), true, UTF_8));
     line.setErr(new PrintWriter(screen.err(), true, UTF_8));

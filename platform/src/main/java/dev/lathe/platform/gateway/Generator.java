@@ -19,6 +19,10 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -62,15 +66,55 @@ public final class Generator implements AutoCloseable {
   /// @param model a Hugging Face directory or a GGUF file
   /// @throws LatheException when it is absent or damaged, or the memory does not suffice
   public static Generator open(Path model, EngineSettings settings) {
-    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+    try (Checkpoint checkpoint = Checkpoint.open(model);
+        ExecutorService beside = Executors.newSingleThreadExecutor()) {
+      Future<TextSide> read = beside.submit(() -> textSide(checkpoint));
+      JavaEngine engine;
+      try {
+        engine = JavaEngine.open(checkpoint, settings);
+      } catch (RuntimeException | Error e) {
+        closeText(read);
+        throw e;
+      }
+      TextSide text;
+      try {
+        text = finished(read);
+      } catch (RuntimeException | Error e) {
+        engine.close();
+        throw e;
+      }
       ModelConfig config = checkpoint.config();
-      Tokenizer tokenizer = Tokenizer.open(checkpoint);
-      TextSide text =
-          TextSide.of(tokenizer, config.eosTokenIds(), () -> ChatTemplate.of(checkpoint));
-      JavaEngine engine = JavaEngine.open(checkpoint, settings);
       int context = Math.min(config.maxPositions(), settings.kvTokens());
       AdapterCheck check = new AdapterCheck(model, config, text, engine);
       return new Generator(engine, text, context, 4 * settings.maxStreams(), check::load);
+    }
+  }
+
+  private static TextSide textSide(Checkpoint checkpoint) {
+    Tokenizer tokenizer = Tokenizer.open(checkpoint);
+    return TextSide.of(
+        tokenizer, checkpoint.config().eosTokenIds(), () -> ChatTemplate.of(checkpoint));
+  }
+
+  private static TextSide finished(Future<TextSide> read) {
+    try {
+      return read.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw LatheException.environment("opening the model was interrupted", "", e);
+    }
+  }
+
+  private static void closeText(Future<TextSide> read) {
+    try {
+      finished(read).tokenizer().close();
+    } catch (RuntimeException secondary) {
+      // the first failure is the one to tell
     }
   }
 
