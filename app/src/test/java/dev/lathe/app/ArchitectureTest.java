@@ -59,6 +59,7 @@ class ArchitectureTest {
               "training.model",
               "training.tensor",
               "compute.*"),
+          row("training.runner", "training.model", "training.tensor", "compute.*"),
           row("platform.registry", "compute.weights"),
           row("platform.dataset"),
           row("platform.tuning", "platform.dataset", "training.*", "compute.*"),

@@ -12,15 +12,19 @@ import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.model.ModelConfig.Projection;
+import dev.lathe.training.runner.TorchRunner;
+import dev.lathe.training.tensor.Device;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.Set;
 
-/// How fast the Java engine loads, reads prompts and generates: whole steps, sampling included.
-/// Arguments: model path, weight storage, most rounds (5). Figures are the best of the rounds.
+/// How fast the engine loads, reads prompts and generates: whole steps, sampling included.
+/// Arguments: model path, weight storage, most rounds (5), and `java` (default), `cpu` or `cuda`,
+/// the latter two for LibTorch. Figures are the best of the rounds.
 public final class EngineBench {
   private static final int PROMPT = 512;
   private static final int OUTPUT = 64;
@@ -37,7 +41,7 @@ public final class EngineBench {
 
   public static void main(String[] args) throws InterruptedException {
     if (args.length < 2) {
-      System.err.println("usage: EngineBench MODEL STORAGE [ROUNDS]");
+      System.err.println("usage: EngineBench MODEL STORAGE [ROUNDS [java|cpu|cuda]]");
       System.exit(2);
     }
     int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 5;
@@ -46,7 +50,8 @@ public final class EngineBench {
       long opened = System.nanoTime();
       EngineSettings settings =
           EngineSettings.of(Storage.valueOf(args[1])).withMaxStreams(64).withKvTokens(8192);
-      try (JavaEngine engine = JavaEngine.open(checkpoint, settings)) {
+      String runner = args.length > 3 ? args[3] : "java";
+      try (JavaEngine engine = open(checkpoint, settings, runner)) {
         long loaded = System.nanoTime();
         System.out.printf(
             "%s: opened in %.2f s, packed in %.2f s%n",
@@ -54,6 +59,17 @@ public final class EngineBench {
         new EngineBench(System.out, engine, rounds).run();
       }
     }
+  }
+
+  private static JavaEngine open(Checkpoint model, EngineSettings settings, String runner) {
+    if (runner.equals("java")) {
+      return JavaEngine.open(model, settings);
+    }
+    Device device = Device.valueOf(runner.toUpperCase(Locale.ROOT));
+    return JavaEngine.over(
+        TorchRunner.open(model.config(), model.weights(), settings, device),
+        model.config(),
+        settings);
   }
 
   private void run() throws InterruptedException {

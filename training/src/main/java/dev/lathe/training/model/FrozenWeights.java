@@ -16,7 +16,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The base model's tensors in one type on one device, without gradient, owned until closed.
-final class FrozenWeights implements AutoCloseable {
+public final class FrozenWeights implements AutoCloseable {
   private final Map<String, Tensor> tensors = new HashMap<>();
 
   private FrozenWeights() {}
@@ -24,7 +24,7 @@ final class FrozenWeights implements AutoCloseable {
   /// Copies every tensor that the config asks for; the source may be closed afterwards.
   ///
   /// @throws LatheException when one is missing or has another shape
-  static FrozenWeights load(
+  public static FrozenWeights load(
       ModelConfig config, WeightSource source, ScalarType type, Device device) {
     FrozenWeights weights = new FrozenWeights();
     try {
@@ -37,7 +37,7 @@ final class FrozenWeights implements AutoCloseable {
   }
 
   /// The tensor of that Hugging Face name.
-  Tensor get(String name) {
+  public Tensor get(String name) {
     Tensor tensor = tensors.get(name);
     if (tensor == null) {
       throw new IllegalArgumentException("no weights '" + name + "'");
