@@ -3,6 +3,7 @@ package dev.lathe.platform.gateway;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
+import dev.lathe.compute.engine.AdapterPool;
 import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.model.Checkpoint;
@@ -10,9 +11,12 @@ import dev.lathe.compute.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /// Whether an adapter belongs to a model. One that Lathe trained says so itself, see
 /// [TrainingRecord]: model, tokenizer and chat template must be those it was trained with, and the
@@ -22,6 +26,7 @@ final class AdapterCheck {
   private final ModelConfig config;
   private final TextSide text;
   private final JavaEngine engine;
+  private final Set<String> published = new HashSet<>();
 
   /// @param engine takes the adapters in and answers their probes
   AdapterCheck(Path model, ModelConfig config, TextSide text, JavaEngine engine) {
@@ -63,6 +68,60 @@ final class AdapterCheck {
       throw e;
     }
     return new Generator.Loaded(version, Optional.empty());
+  }
+
+  /// Takes in an adapter from memory, requires that it answers as its trainer does, and turns the
+  /// alias to it. The version that the alias pointed to is removed when it came the same way and
+  /// has no other alias.
+  synchronized AdapterVersion publish(String alias, Adapter adapter, List<Proof> proofs) {
+    AdapterPool pool = engine.adapters();
+    boolean known = pool.find(adapter.sha256()).isPresent();
+    AdapterVersion version = pool.add(adapter);
+    try {
+      for (Proof proof : proofs) {
+        require(adapter.name(), proof, engine.logits(proof.tokens(), version.id()));
+      }
+      pool.alias(alias, version.id());
+    } catch (RuntimeException e) {
+      if (!known) {
+        pool.remove(version.id());
+      }
+      throw e;
+    }
+    if (!known) {
+      published.add(version.id());
+    }
+    removeUnnamed(pool);
+    return version;
+  }
+
+  private void removeUnnamed(AdapterPool pool) {
+    Collection<String> named = pool.aliases().values();
+    published.removeIf(id -> {
+      if (named.contains(id)) {
+        return false;
+      }
+      pool.find(id).ifPresent(unnamed -> pool.remove(unnamed.id()));
+      return true;
+    });
+  }
+
+  private static void require(String name, Proof proof, float[] found) {
+    double apart = 0;
+    for (int id = 0; id < found.length; id++) {
+      double difference = Math.abs(found[id] - proof.logits()[id]);
+      apart = difference <= apart ? apart : difference;
+    }
+    if (!(apart <= proof.tolerance())) {
+      throw LatheException.user(
+          String.format(
+              Locale.ROOT,
+              "adapter '%s' does not answer as its trainer does: a logit is %.4f apart, and at most %s is allowed",
+              name,
+              apart,
+              proof.tolerance()),
+          "train and answer with the same base model");
+    }
   }
 
   private void requireIdentity(Path directory, TrainingRecord record) {

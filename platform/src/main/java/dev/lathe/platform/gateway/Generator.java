@@ -1,9 +1,12 @@
 package dev.lathe.platform.gateway;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.engine.AdapterPool;
 import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.Engine;
 import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.EngineStatus;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Request;
 import dev.lathe.compute.engine.TokenConstraint;
@@ -23,7 +26,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.Function;
 import java.util.function.Supplier;
 
 /// One base model that answers. Any number of threads may ask; whoever opens it closes it, which
@@ -35,13 +37,12 @@ public final class Generator implements AutoCloseable {
   private final TextSide text;
   private final int context;
   private final int window;
-  private final Function<Path, Loaded> adapters;
+  private final AdapterCheck adapters;
 
   /// @param context most tokens of prompt and reply together
   /// @param window requests that [#askAll] keeps under way
-  /// @param adapters reads and checks an adapter directory
-  Generator(
-      Engine engine, TextSide text, int context, int window, Function<Path, Loaded> adapters) {
+  /// @param adapters reads and checks adapters
+  Generator(Engine engine, TextSide text, int context, int window, AdapterCheck adapters) {
     this.engine = engine;
     this.text = text;
     this.context = context;
@@ -86,7 +87,7 @@ public final class Generator implements AutoCloseable {
       ModelConfig config = checkpoint.config();
       int context = Math.min(config.maxPositions(), settings.kvTokens());
       AdapterCheck check = new AdapterCheck(model, config, text, engine);
-      return new Generator(engine, text, context, 4 * settings.maxStreams(), check::load);
+      return new Generator(engine, text, context, 4 * settings.maxStreams(), check);
     }
   }
 
@@ -122,7 +123,30 @@ public final class Generator implements AutoCloseable {
   ///
   /// @throws LatheException when it does not, with the reason
   public Loaded load(Path directory) {
-    return adapters.apply(directory);
+    return adapters.load(directory);
+  }
+
+  /// Makes an adapter answer that lies in memory, as a trainer in this process gives it: checked,
+  /// taken in and named by the alias from the next ask on, without touching the disk. Replies under
+  /// way finish on the version they began with, which is freed then.
+  ///
+  /// @param alias a name that asks give; whatever it stood for before
+  /// @param proofs prompts and what the trainer answers to them; may be empty
+  /// @return the version that the alias now stands for
+  /// @throws LatheException when the factors do not fit the base or the memory, or the engine does
+  ///   not answer as the trainer does; the alias stays what it was then
+  public AdapterVersion publish(String alias, Adapter adapter, List<Proof> proofs) {
+    return adapters.publish(alias, adapter, proofs);
+  }
+
+  /// The adapters that asks can name.
+  public AdapterPool adapters() {
+    return engine.adapters();
+  }
+
+  /// Running and waiting requests, the cache and what was done so far.
+  public EngineStatus status() throws InterruptedException {
+    return engine.status();
   }
 
   /// What holds replies of this model to a grammar, for any number of asks. The grammar is compiled
