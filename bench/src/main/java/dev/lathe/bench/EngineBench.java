@@ -6,6 +6,7 @@ import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Request;
 import dev.lathe.compute.engine.Sampling;
+import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.engine.TokenEvent;
 import dev.lathe.compute.engine.TokenStream;
 import dev.lathe.compute.kernel.Storage;
@@ -28,10 +29,13 @@ import java.util.Set;
 public final class EngineBench {
   private static final int PROMPT = 512;
   private static final int OUTPUT = 64;
+  private static final int PREFIX = 1024;
+  private static final int TURN = 24;
 
   private final PrintStream out;
   private final JavaEngine engine;
   private final int rounds;
+  private int runs;
 
   private EngineBench(PrintStream out, JavaEngine engine, int rounds) {
     this.out = out;
@@ -93,6 +97,46 @@ public final class EngineBench {
       seconds = Math.min(seconds, generate(1, 1, PROMPT, List.of()));
     }
     out.printf("prompt of %d: %.0f tokens/s%n", PROMPT, PROMPT / seconds);
+    prefix();
+    live();
+  }
+
+  /// Time to the first token of a long prompt, computed and from the prefix cache.
+  private void prefix() throws InterruptedException {
+    double cold = Double.MAX_VALUE;
+    double warm = Double.MAX_VALUE;
+    for (int round = 0; round < rounds; round++) {
+      Terms own = Terms.PLAIN.withScope("round " + round);
+      cold = Math.min(cold, firstToken(own, 0));
+      warm = Math.min(warm, firstToken(own, 1));
+    }
+    out.printf(
+        "first token after a prompt of %d and %d more: %.0f ms, with the first cached %.0f ms, %.1f times%n",
+        PREFIX, TURN, 1e3 * cold, 1e3 * warm, cold / warm);
+  }
+
+  private double firstToken(Terms terms, int turn) throws InterruptedException {
+    int vocabulary = engine.config().vocabulary();
+    int[] ids = new Random(1).ints(PREFIX + TURN, 0, vocabulary).toArray();
+    System.arraycopy(new Random(turn).ints(TURN, 0, vocabulary).toArray(), 0, ids, PREFIX, TURN);
+    Request request = new Request(ids, null, Sampling.GREEDY, 1, Set.of()).withTerms(terms);
+    long start = System.nanoTime();
+    try (TokenStream stream = engine.submit(request)) {
+      stream.next();
+      return (System.nanoTime() - start) * 1e-9;
+    }
+  }
+
+  /// Time from factors in memory to an alias that answers with them.
+  private void live() {
+    double best = Double.MAX_VALUE;
+    for (int round = 0; round < rounds; round++) {
+      Adapter adapter = adapter(engine.config(), 1000 + round);
+      long start = System.nanoTime();
+      engine.adapters().alias("live", engine.adapters().add(adapter).id());
+      best = Math.min(best, (System.nanoTime() - start) * 1e-9);
+    }
+    out.printf("factors of rank 8 from memory to live: %.0f ms%n", 1e3 * best);
   }
 
   private double best(int streams, List<String> adapters) throws InterruptedException {
@@ -106,12 +150,16 @@ public final class EngineBench {
   /// Seconds from submitting to the last token.
   private double generate(int streams, int tokens, int prompt, List<String> adapters)
       throws InterruptedException {
+    runs++;
     long start = System.nanoTime();
     List<TokenStream> open = new ArrayList<>();
     for (int i = 0; i < streams; i++) {
       String adapter = adapters.isEmpty() ? null : adapters.get(i % adapters.size());
       int[] ids = new Random(i).ints(prompt, 0, engine.config().vocabulary()).toArray();
-      open.add(engine.submit(new Request(ids, adapter, Sampling.GREEDY, tokens, Set.of())));
+      Terms unshared = Terms.PLAIN.withScope("run " + runs);
+      open.add(
+          engine.submit(
+              new Request(ids, adapter, Sampling.GREEDY, tokens, Set.of()).withTerms(unshared)));
     }
     for (TokenStream stream : open) {
       try (stream) {

@@ -7,12 +7,14 @@ import dev.lathe.compute.kernel.PackedMatrix;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.ModelConfig;
 import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// The factors of one adapter, packed: for each layer and group the A factors of its projections as
-/// one matrix, and each B with the scaling multiplied in. Holds its own memory until closed.
+/// one matrix, and each B with the scaling multiplied in. Holds one piece of memory until closed,
+/// so that the system has it back at once.
 final class PackedAdapter implements Runner.Packed {
   /// The factors of one group in one layer.
   ///
@@ -28,11 +30,17 @@ final class PackedAdapter implements Runner.Packed {
   /// @param panelStep panels of the group's result from one of its panels to the next
   record Up(PackedMatrix matrix, int rankOffset, int firstPanel, int panelStep) {}
 
+  private static final Storage STORAGE = Storage.F32;
+
   private final Arena arena = Arena.ofShared();
+  private final long bytes;
+  private final SegmentAllocator memory;
   private final @Nullable Part[] parts;
   private final int maxRanks;
 
   private PackedAdapter(ModelConfig config, Adapter adapter) {
+    bytes = bytes(config, adapter);
+    memory = SegmentAllocator.slicingAllocator(arena.allocate(bytes, PackedMatrix.ALIGNMENT));
     parts = new Part[config.layers() * Group.values().length];
     int most = 0;
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -60,16 +68,26 @@ final class PackedAdapter implements Runner.Packed {
 
   @Override
   public long bytes() {
+    return bytes;
+  }
+
+  private static long bytes(ModelConfig config, Adapter adapter) {
     long sum = 0;
-    for (Part part : parts) {
-      if (part != null) {
-        sum += part.down().bytes();
-        for (Up up : part.ups()) {
-          sum += up.matrix().bytes();
+    for (int layer = 0; layer < config.layers(); layer++) {
+      for (Group group : Group.values()) {
+        int ranks = 0;
+        for (Factor factor : factors(adapter, layer, group)) {
+          ranks += factor.rank();
+          sum += aligned(STORAGE.bytes(config.out(factor.projection()), factor.rank()));
         }
+        sum += ranks == 0 ? 0 : aligned(STORAGE.bytes(ranks, group.in(config)));
       }
     }
     return sum;
+  }
+
+  private static long aligned(long bytes) {
+    return (bytes + PackedMatrix.ALIGNMENT - 1) / PackedMatrix.ALIGNMENT * PackedMatrix.ALIGNMENT;
   }
 
   @Nullable Part part(int layer, Group group) {
@@ -110,7 +128,7 @@ final class PackedAdapter implements Runner.Packed {
   }
 
   private PackedMatrix matrix(float[] values, int outputs, int inputs) {
-    PackedMatrix matrix = PackedMatrix.allocate(Storage.F32, outputs, inputs, arena);
+    PackedMatrix matrix = PackedMatrix.allocate(STORAGE, outputs, inputs, memory);
     float[] block = new float[PackedMatrix.PANEL * inputs];
     for (int panel = 0; panel < matrix.panels(); panel++) {
       int row = panel * PackedMatrix.PANEL;

@@ -1,7 +1,7 @@
 package dev.lathe.compute.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
@@ -9,10 +9,13 @@ import java.nio.ByteOrder;
 /// same input of neighbouring outputs, so that an activation is broadcast and no lane is ever
 /// summed across. Missing outputs of the last panel are zero.
 ///
-/// Its memory belongs to the arena it was packed into.
+/// Its memory belongs to whoever gave it.
 public final class PackedMatrix {
   /// Outputs of one panel.
   public static final int PANEL = 16;
+
+  /// Bytes at whose multiples a matrix begins.
+  public static final int ALIGNMENT = 64;
 
   static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -32,9 +35,10 @@ public final class PackedMatrix {
   }
 
   /// An empty matrix, to be filled with [#pack].
-  public static PackedMatrix allocate(Storage storage, int outputs, int inputs, Arena arena) {
+  public static PackedMatrix allocate(
+      Storage storage, int outputs, int inputs, SegmentAllocator memory) {
     long bytes = storage.bytes(outputs, inputs);
-    return new PackedMatrix(storage, outputs, inputs, arena.allocate(bytes, 64));
+    return new PackedMatrix(storage, outputs, inputs, memory.allocate(bytes, ALIGNMENT));
   }
 
   /// Outputs rounded up to whole panels: the least row width of a result.
