@@ -76,7 +76,14 @@ class ArchitectureTest {
           row("app.chat", "app.terminal", "platform.gateway", "compute.text"),
           row("app.demo", "platform.evaluation", "platform.tuning", "compute.adapter"),
           row("app.load"),
-          row("app.cli", "app.*", "platform.*", "training.trainer", "compute.*"));
+          row(
+              "app.cli",
+              "app.*",
+              "platform.*",
+              "training.runner",
+              "training.tensor",
+              "training.trainer",
+              "compute.*"));
 
   private static Map.Entry<String, Set<String>> row(String user, String... used) {
     return Map.entry(user, Set.of(used));

@@ -2,13 +2,37 @@ package dev.lathe.app.cli;
 
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.kernel.Storage;
+import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.platform.gateway.Generator;
+import dev.lathe.training.runner.TorchRunner;
+import dev.lathe.training.tensor.Device;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/// How a model is held in memory.
+/// How a model is held in memory, and what computes.
 final class EngineOptions {
+  private enum Kind {
+    JAVA,
+    LIBTORCH
+  }
+
+  @Option(
+      names = "--engine",
+      paramLabel = "ENGINE",
+      description =
+          "java, or libtorch: quicker to read long prompts, slower to start and to write, and the"
+              + " way to a GPU (default: java).")
+  private Kind kind = Kind.JAVA;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description = "Where libtorch computes, cpu or cuda (default: cpu).")
+  private @Nullable Device device;
+
   @Option(
       names = "--context",
       paramLabel = "N",
@@ -48,6 +72,24 @@ final class EngineOptions {
             .withThreads(threads)
             .withMaxStreams(streams)
             .withKvTokens(Math.multiplyExact(context, Math.max(1, streams / 4)));
-    return Generator.open(path, settings);
+    return switch (kind) {
+      case JAVA -> {
+        if (device != null) {
+          throw LatheException.user(
+              "--device is for LibTorch, the engine in Java computes on the CPU",
+              "add --engine libtorch or leave --device out");
+        }
+        yield Generator.open(path, settings);
+      }
+      case LIBTORCH -> {
+        Device where = device == null ? Device.CPU : device;
+        yield Generator.open(path, settings, (model, asked) -> libTorch(model, asked, where));
+      }
+    };
+  }
+
+  private static JavaEngine libTorch(Checkpoint model, EngineSettings settings, Device device) {
+    TorchRunner runner = TorchRunner.open(model.config(), model.weights(), settings, device);
+    return JavaEngine.over(runner, model.config(), settings);
   }
 }

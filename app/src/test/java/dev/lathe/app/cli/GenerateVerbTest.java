@@ -126,6 +126,34 @@ class GenerateVerbTest {
   }
 
   @Test
+  void theEngineOverLibTorchSaysTheSame() throws IOException {
+    Path adapter = stage.adapter("mine", 3);
+    String[] common = {"hello", "--adapter", adapter.toString(), "--weights", "f32"};
+    assertThat(generate(common)).isZero();
+    String java = stage.out();
+
+    assertThat(generate(with(common, "--engine", "libtorch"))).isZero();
+    assertThat(stage.out()).isEqualTo(java);
+    assertThat(generate(with(common, "--engine", "libtorch", "--device", "cpu"))).isZero();
+    assertThat(stage.out()).isEqualTo(java);
+  }
+
+  @Test
+  void whatAnEngineCannotDoIsRefused() {
+    assertThat(generate("hello", "--device", "cpu")).isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("--device is for LibTorch").contains("--engine libtorch");
+    assertThat(generate("hello", "--engine", "libtorch", "--weights", "int8"))
+        .isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("bf16 or f32, not INT8");
+  }
+
+  private static String[] with(String[] arguments, String... more) {
+    String[] all = Arrays.copyOf(arguments, arguments.length + more.length);
+    System.arraycopy(more, 0, all, arguments.length, more.length);
+    return all;
+  }
+
+  @Test
   void everyBadRowIsNamedBeforeAnythingIsGenerated() throws IOException {
     Path file =
         stage.write(

@@ -26,6 +26,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 
 /// One base model that answers. Any number of threads may ask; whoever opens it closes it, which
@@ -67,12 +68,23 @@ public final class Generator implements AutoCloseable {
   /// @param model a Hugging Face directory or a GGUF file
   /// @throws LatheException when it is absent or damaged, or the memory does not suffice
   public static Generator open(Path model, EngineSettings settings) {
+    return open(model, settings, JavaEngine::open);
+  }
+
+  /// Opens a model with an engine over another runner.
+  ///
+  /// @param opener loads the checkpoint, which is closed afterwards
+  /// @throws LatheException as [#open(Path, EngineSettings)], or when the opener refuses
+  public static Generator open(
+      Path model,
+      EngineSettings settings,
+      BiFunction<Checkpoint, EngineSettings, JavaEngine> opener) {
     try (Checkpoint checkpoint = Checkpoint.open(model);
         ExecutorService beside = Executors.newSingleThreadExecutor()) {
       Future<TextSide> read = beside.submit(() -> textSide(checkpoint));
       JavaEngine engine;
       try {
-        engine = JavaEngine.open(checkpoint, settings);
+        engine = opener.apply(checkpoint, settings);
       } catch (RuntimeException | Error e) {
         closeText(read);
         throw e;
