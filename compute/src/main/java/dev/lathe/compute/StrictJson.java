@@ -37,6 +37,18 @@ public final class StrictJson {
     return FACTORY;
   }
 
+  /// Parsers with these limits and another: at most so many values, names and brackets in one
+  /// document, for documents of strangers, whose many small values take far more memory than their
+  /// text.
+  public static JsonFactory factory(long maxTokens) {
+    return FACTORY
+        .rebuild()
+        .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+        .streamReadConstraints(
+            FACTORY.streamReadConstraints().rebuild().maxTokenCount(maxTokens).build())
+        .build();
+  }
+
   /// The object in a file.
   ///
   /// @param maxBytes largest file that is read
@@ -49,7 +61,12 @@ public final class StrictJson {
   ///
   /// @param what names the source in messages
   public static JsonNode object(String what, byte[] utf8) {
-    JsonNode node = value(what, utf8);
+    return object(what, utf8, FACTORY);
+  }
+
+  /// As [#object(String, byte\[\])], within the limits of a factory of this class.
+  public static JsonNode object(String what, byte[] utf8, JsonFactory factory) {
+    JsonNode node = value(what, utf8, factory);
     if (!node.isObject()) {
       throw LatheException.user(what + " is not a JSON object", "");
     }
@@ -60,8 +77,12 @@ public final class StrictJson {
   ///
   /// @param what names the source in messages
   public static JsonNode value(String what, byte[] utf8) {
+    return value(what, utf8, FACTORY);
+  }
+
+  private static JsonNode value(String what, byte[] utf8, JsonFactory factory) {
     try {
-      return parse(Utf8.text(utf8));
+      return parse(Utf8.text(utf8), factory);
     } catch (CharacterCodingException e) {
       throw new LatheException(
           LatheException.Kind.USER, what + " is not valid UTF-8", "save it as UTF-8", e);
@@ -81,7 +102,11 @@ public final class StrictJson {
   ///
   /// @throws JsonProcessingException when it is no JSON, see [#explain]
   public static JsonNode parse(String text) throws JsonProcessingException {
-    try (JsonParser parser = FACTORY.createParser(text)) {
+    return parse(text, FACTORY);
+  }
+
+  private static JsonNode parse(String text, JsonFactory factory) throws JsonProcessingException {
+    try (JsonParser parser = factory.createParser(text)) {
       return only(parser);
     } catch (JsonProcessingException e) {
       throw e;

@@ -196,7 +196,7 @@ public final class ChatLoop {
       answering = Optional.of(Thread.currentThread());
       try {
         for (var piece = reply.next(); piece.isPresent(); piece = reply.next()) {
-          screen.out().print(person ? Screen.harmless(piece.get()) : piece.get());
+          screen.out().print(person ? Screen.harmless(piece.get().text()) : piece.get().text());
           screen.out().flush();
         }
       } catch (InterruptedException stopped) {

@@ -79,11 +79,12 @@ final class EngineOptions {
               "--device is for LibTorch, the engine in Java computes on the CPU",
               "add --engine libtorch or leave --device out");
         }
-        yield Generator.open(path, settings);
+        yield Generator.open(path, settings, context, JavaEngine::open);
       }
       case LIBTORCH -> {
         Device where = device == null ? Device.CPU : device;
-        yield Generator.open(path, settings, (model, asked) -> libTorch(model, asked, where));
+        yield Generator.open(
+            path, settings, context, (model, asked) -> libTorch(model, asked, where));
       }
     };
   }

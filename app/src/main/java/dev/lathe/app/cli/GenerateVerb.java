@@ -206,7 +206,7 @@ final class GenerateVerb implements Callable<Integer> {
     boolean person = output == null && context.screen().outIsTerminal();
     try (reply) {
       for (var piece = reply.next(); piece.isPresent(); piece = reply.next()) {
-        out.print(person ? Screen.harmless(piece.get()) : piece.get());
+        out.print(person ? Screen.harmless(piece.get().text()) : piece.get().text());
         out.flush();
       }
     }

@@ -15,5 +15,6 @@ final class HelpStyle {
     usage.optionListHeading("%nOptions:%n");
     usage.abbreviateSynopsis(true);
     usage.sortOptions(false);
+    verb.getSubcommands().values().forEach(HelpStyle::apply);
   }
 }

@@ -23,6 +23,8 @@ final class Verbs {
     makers.put("chat", ChatVerb::new);
     makers.put("generate", GenerateVerb::new);
     makers.put("compare", CompareVerb::new);
+    makers.put("serve", ServeVerb::new);
+    makers.put("key", KeyVerb::commandLine);
     makers.put("bench", BenchVerb::commandLine);
     makers.put("test", _ -> new TestVerb());
     makers.put("completion", CompletionVerb::new);

@@ -63,9 +63,11 @@ class PapersTest {
     if (command == null) {
       return List.of("there is no verb '" + verb + "'");
     }
+    CommandLine called =
+        words.size() > 1 ? command.getSubcommands().getOrDefault(words.get(1), command) : command;
     return words.stream()
         .filter(word -> word.startsWith("--") && !verb.equals("train"))
-        .filter(word -> !command.getCommandSpec().optionsMap().containsKey(word))
+        .filter(word -> !called.getCommandSpec().optionsMap().containsKey(word))
         .map(word -> "it has no option " + word)
         .toList();
   }

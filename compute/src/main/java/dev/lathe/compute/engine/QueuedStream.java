@@ -2,6 +2,7 @@ package dev.lathe.compute.engine;
 
 import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -11,8 +12,8 @@ final class QueuedStream implements TokenStream {
   private final LinkedBlockingQueue<TokenEvent> events = new LinkedBlockingQueue<>();
   private final Optional<AdapterVersion> adapter;
   private final Consumer<QueuedStream> onClose;
+  private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable TokenEvent end;
-  private boolean closed;
 
   QueuedStream(Optional<AdapterVersion> adapter, Consumer<QueuedStream> onClose) {
     this.adapter = adapter;
@@ -26,10 +27,19 @@ final class QueuedStream implements TokenStream {
 
   @Override
   public TokenEvent next() throws InterruptedException {
+    return end != null ? end : taken(events.take());
+  }
+
+  @Override
+  public @Nullable TokenEvent poll() {
     if (end != null) {
       return end;
     }
-    TokenEvent event = events.take();
+    TokenEvent event = events.poll();
+    return event == null ? null : taken(event);
+  }
+
+  private TokenEvent taken(TokenEvent event) {
     switch (event) {
       case TokenEvent.PromptToken _, TokenEvent.Token _ -> {}
       case TokenEvent.Finished _, TokenEvent.Failed _ -> end = event;
@@ -44,8 +54,7 @@ final class QueuedStream implements TokenStream {
 
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
+    if (closed.compareAndSet(false, true)) {
       onClose.accept(this);
     }
   }

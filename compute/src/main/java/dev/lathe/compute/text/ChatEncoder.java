@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 
@@ -107,7 +108,10 @@ public final class ChatEncoder {
   private Set<Integer> stopTokens(Set<Integer> declared) {
     Set<Integer> stops = new LinkedHashSet<>(declared);
     Segment answer =
-        segments(PROBE, false).stream().filter(Segment::answer).findFirst().orElseThrow();
+        segments(PROBE, options.withGenerationPrompt(false)).stream()
+            .filter(Segment::answer)
+            .findFirst()
+            .orElseThrow();
     for (int id : answer.ids()) {
       if (tokenizer.isSpecial(id)) {
         stops.add(id);
@@ -119,7 +123,15 @@ public final class ChatEncoder {
 
   /// The ids of a conversation up to where the assistant's next answer starts.
   public int[] prompt(Conversation conversation) {
-    return segments(conversation, true).stream()
+    return prompt(conversation, Map.of());
+  }
+
+  /// As [#prompt(Conversation)], with further names for the template beside its usual ones.
+  ///
+  /// @param variables values as JSON readers give them
+  public int[] prompt(Conversation conversation, Map<String, Object> variables) {
+    RenderOptions asking = options.withGenerationPrompt(true).withVariables(variables);
+    return segments(conversation, asking).stream()
         .flatMapToInt(segment -> Arrays.stream(segment.ids()))
         .toArray();
   }
@@ -141,7 +153,9 @@ public final class ChatEncoder {
               + conversation.messages().getLast().role().label(),
           "a row to train on ends with an answer");
     }
-    return new RowBuilder(segments(conversation, false), rowOptions, stopTokens).build();
+    return new RowBuilder(
+            segments(conversation, options.withGenerationPrompt(false)), rowOptions, stopTokens)
+        .build();
   }
 
   /// Ids of one stretch of a rendered conversation.
@@ -149,9 +163,8 @@ public final class ChatEncoder {
   /// @param answer whether an assistant message is written here
   record Segment(int[] ids, boolean answer) {}
 
-  private List<Segment> segments(Conversation conversation, boolean addGenerationPrompt) {
-    Rendered rendered =
-        template.rendered(conversation, options.withGenerationPrompt(addGenerationPrompt));
+  private List<Segment> segments(Conversation conversation, RenderOptions how) {
+    Rendered rendered = template.rendered(conversation, how);
     String text = rendered.text().characters();
     Trust[] trust = new Trust[text.length()];
     for (Text.Run run : rendered.text().runs()) {

@@ -36,12 +36,14 @@ public final class ChatTemplate {
   private final Map<String, Template> templates;
   private final Map<String, String> specialTokens;
   private final String sha256;
+  private final Map<String, String> sources;
 
   private ChatTemplate(Map<String, String> sources, Map<String, String> specialTokens) {
     Map<String, Template> parsed = new LinkedHashMap<>();
     sources.forEach((name, source) -> parsed.put(name, Template.parse(source)));
     this.templates = Map.copyOf(parsed);
     this.specialTokens = new TreeMap<>(specialTokens);
+    this.sources = Map.copyOf(sources);
     String identity = new TreeMap<>(sources) + "\n" + this.specialTokens;
     this.sha256 = Tokenizer.sha256(identity.getBytes(StandardCharsets.UTF_8));
   }
@@ -298,6 +300,11 @@ public final class ChatTemplate {
   /// What the template knows as `bos_token`, `eos_token` and so on; empty where it knows none.
   String specialToken(String name) {
     return specialTokens.getOrDefault(name, "");
+  }
+
+  /// Whether a text stands in its source.
+  public boolean mentions(String text) {
+    return sources.values().stream().anyMatch(source -> source.contains(text));
   }
 
   /// Identity of sources and special tokens, 64 hexadecimal digits.

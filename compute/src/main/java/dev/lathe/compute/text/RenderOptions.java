@@ -23,4 +23,10 @@ public record RenderOptions(
   RenderOptions withGenerationPrompt(boolean add) {
     return new RenderOptions(add, clock, variables);
   }
+
+  RenderOptions withVariables(Map<String, Object> more) {
+    Map<String, Object> all = new LinkedHashMap<>(variables);
+    all.putAll(more);
+    return new RenderOptions(addGenerationPrompt, clock, all);
+  }
 }

@@ -20,8 +20,10 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -36,6 +38,7 @@ public final class Generator implements AutoCloseable {
 
   private final Engine engine;
   private final TextSide text;
+  private final ModelConfig config;
   private final int context;
   private final int window;
   private final AdapterCheck adapters;
@@ -43,9 +46,16 @@ public final class Generator implements AutoCloseable {
   /// @param context most tokens of prompt and reply together
   /// @param window requests that [#askAll] keeps under way
   /// @param adapters reads and checks adapters
-  Generator(Engine engine, TextSide text, int context, int window, AdapterCheck adapters) {
+  private Generator(
+      Engine engine,
+      TextSide text,
+      ModelConfig config,
+      int context,
+      int window,
+      AdapterCheck adapters) {
     this.engine = engine;
     this.text = text;
+    this.config = config;
     this.context = context;
     this.window = window;
     this.adapters = adapters;
@@ -68,16 +78,18 @@ public final class Generator implements AutoCloseable {
   /// @param model a Hugging Face directory or a GGUF file
   /// @throws LatheException when it is absent or damaged, or the memory does not suffice
   public static Generator open(Path model, EngineSettings settings) {
-    return open(model, settings, JavaEngine::open);
+    return open(model, settings, settings.kvTokens(), JavaEngine::open);
   }
 
   /// Opens a model with an engine over another runner.
   ///
+  /// @param context most tokens of prompt and reply together, where model and cache allow as many
   /// @param opener loads the checkpoint, which is closed afterwards
   /// @throws LatheException as [#open(Path, EngineSettings)], or when the opener refuses
   public static Generator open(
       Path model,
       EngineSettings settings,
+      int context,
       BiFunction<Checkpoint, EngineSettings, JavaEngine> opener) {
     try (Checkpoint checkpoint = Checkpoint.open(model);
         ExecutorService beside = Executors.newSingleThreadExecutor()) {
@@ -97,9 +109,9 @@ public final class Generator implements AutoCloseable {
         throw e;
       }
       ModelConfig config = checkpoint.config();
-      int context = Math.min(config.maxPositions(), settings.kvTokens());
+      int most = Math.min(context, Math.min(config.maxPositions(), settings.kvTokens()));
       AdapterCheck check = new AdapterCheck(model, config, text, engine);
-      return new Generator(engine, text, context, 4 * settings.maxStreams(), check);
+      return new Generator(engine, text, config, most, 4 * settings.maxStreams(), check);
     }
   }
 
@@ -170,6 +182,14 @@ public final class Generator implements AutoCloseable {
     return () -> new GrammarConstraint(compiled.start());
   }
 
+  /// Forgets an adapter; requests that have begun finish with it.
+  ///
+  /// @param id of its version
+  /// @throws LatheException when there is none
+  public void unload(String id) {
+    engine.adapters().remove(id);
+  }
+
   /// Starts a reply.
   ///
   /// @throws LatheException when the prompt does not fit the context, or is a conversation and the
@@ -178,17 +198,61 @@ public final class Generator implements AutoCloseable {
     return ask(ask, text.encode(ask.prompt()));
   }
 
+  /// Starts a reply and takes it apart.
+  ///
+  /// @throws LatheException as [#ask]
+  public AnswerStream answer(Ask ask) {
+    int[] prompt = text.encode(ask.prompt());
+    return new AnswerStream(ask(ask, prompt), text.thinks(), text.endsInThoughts(prompt));
+  }
+
+  /// The tokens of a prompt.
+  ///
+  /// @throws LatheException when it is a conversation and the model has no chat template, or one
+  ///   that refuses it
+  public int[] encode(Prompt prompt) {
+    return text.encode(prompt);
+  }
+
+  public Tokenizer tokenizer() {
+    return text.tokenizer();
+  }
+
+  /// What kind of model it is.
+  public ModelConfig config() {
+    return config;
+  }
+
+  /// Most tokens of prompt and reply together.
+  public int context() {
+    return context;
+  }
+
+  /// Whether answers can begin with thoughts between `<think>` and `</think>`.
+  public boolean thinks() {
+    return text.thinks();
+  }
+
   private ReplyStream ask(Ask ask, int[] prompt) {
+    Until until = ask.until();
+    int room = Math.max(1, context - prompt.length);
+    Set<Integer> ends = new LinkedHashSet<>(until.stopTokens());
+    if (!until.ignoresEnd()) {
+      ends.addAll(text.stopTokens());
+    }
     Request request =
         new Request(
             prompt,
             ask.adapter(),
             ask.sampling(),
-            Math.min(ask.maxTokens(), Math.max(1, context - prompt.length)),
-            text.stopTokens());
-    Request held = ask.constraint() == null ? request : request.withConstraint(ask.constraint());
+            Math.min(until.maxTokens(), room),
+            ends,
+            Math.min(until.minTokens(), room),
+            ask.constraint(),
+            ask.logprobs(),
+            ask.terms());
     return new ReplyStream(
-        engine.submit(held), text.tokenizer().stream(), ask.stops(), prompt.length);
+        engine.submit(request), text.tokenizer().stream(), until.stops(), prompt.length);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.

@@ -1,14 +1,19 @@
 package dev.lathe.platform.gateway;
 
+import dev.lathe.compute.engine.Likelihood;
 import dev.lathe.compute.engine.TokenEvent;
 import dev.lathe.compute.engine.TokenStream;
 import dev.lathe.compute.text.StreamDecoder;
 import dev.lathe.platform.gateway.Reply.Ending;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/// A reply as it is generated, in pieces of whole characters. One reader; closing before the end
-/// cancels the generation.
+/// A reply as it is generated, in pieces of whole characters. One reader, which any thread may
+/// close; closing before the end cancels the generation.
 public final class ReplyStream implements AutoCloseable {
   private static final double NANOS = 1e9;
 
@@ -17,9 +22,12 @@ public final class ReplyStream implements AutoCloseable {
   private final StopScanner scanner;
   private final int promptTokens;
   private final StringBuilder text = new StringBuilder();
+  private final Deque<Piece.Scored> scored = new ArrayDeque<>();
+  private final List<Likelihood> prompt = new ArrayList<>();
   private final long began = System.nanoTime();
   private long firstAt;
   private long endedAt;
+  private int decoded;
   private int outputTokens;
   private Optional<Ending> ending = Optional.empty();
 
@@ -30,41 +38,69 @@ public final class ReplyStream implements AutoCloseable {
     this.promptTokens = promptTokens;
   }
 
-  /// The next piece of text, never empty, waiting for it; nothing after the end.
+  /// The next piece, waiting for it; nothing after the end.
   ///
   /// @throws dev.lathe.compute.LatheException when the generation fails
-  public Optional<String> next() throws InterruptedException {
+  public Optional<Piece> next() throws InterruptedException {
     while (ending.isEmpty()) {
-      String piece =
-          switch (tokens.next()) {
-            case TokenEvent.PromptToken _ -> "";
-            case TokenEvent.Token token -> token(token.id());
-            case TokenEvent.Finished finished -> finish(finished.reason());
-            case TokenEvent.Failed failed -> throw failed.error();
-          };
-      if (!piece.isEmpty()) {
-        text.append(piece);
+      Piece piece = take(tokens.next());
+      if (piece != null) {
         return Optional.of(piece);
       }
     }
     return Optional.empty();
   }
 
-  private String token(int id) {
+  /// The next piece if it is there already.
+  ///
+  /// @throws dev.lathe.compute.LatheException when the generation fails
+  public Optional<Piece> poll() {
+    while (ending.isEmpty()) {
+      TokenEvent event = tokens.poll();
+      if (event == null) {
+        return Optional.empty();
+      }
+      Piece piece = take(event);
+      if (piece != null) {
+        return Optional.of(piece);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /// @return nothing where the event completes no piece
+  private @Nullable Piece take(TokenEvent event) {
+    return switch (event) {
+      case TokenEvent.PromptToken token -> {
+        prompt.add(token.likelihood());
+        yield null;
+      }
+      case TokenEvent.Token token -> piece(token(token), false);
+      case TokenEvent.Finished finished -> piece(finish(finished.reason()), true);
+      case TokenEvent.Failed failed -> throw failed.error();
+    };
+  }
+
+  private String token(TokenEvent.Token token) {
     outputTokens++;
     if (outputTokens == 1) {
       firstAt = System.nanoTime();
     }
-    String piece = scanner.push(decoder.push(id));
+    if (token.likelihood() != null) {
+      scored.add(new Piece.Scored(token.likelihood(), decoded));
+    }
+    String fresh = decoder.push(token.id());
+    decoded += fresh.length();
+    String certain = scanner.push(fresh);
     if (scanner.isHit()) {
       end(Ending.STOP);
     }
-    return piece;
+    return certain;
   }
 
   private String finish(TokenEvent.Reason reason) {
-    String piece = scanner.push(decoder.finish());
-    piece += scanner.finish();
+    String rest = scanner.push(decoder.finish());
+    rest += scanner.finish();
     end(
         switch (reason) {
           case STOP -> Ending.STOP;
@@ -72,7 +108,16 @@ public final class ReplyStream implements AutoCloseable {
           case CANCELLED -> Ending.CANCELLED;
           case DEADLINE -> Ending.DEADLINE;
         });
-    return piece;
+    return rest;
+  }
+
+  private @Nullable Piece piece(String certain, boolean last) {
+    text.append(certain);
+    List<Piece.Scored> begun = new ArrayList<>();
+    while (!scored.isEmpty() && (last || scored.getFirst().offset() < text.length())) {
+      begun.add(scored.removeFirst());
+    }
+    return certain.isEmpty() && begun.isEmpty() ? null : new Piece(certain, begun);
   }
 
   private void end(Ending how) {
@@ -89,9 +134,26 @@ public final class ReplyStream implements AutoCloseable {
     return reply();
   }
 
+  /// Tokens of the prompt.
+  public int promptTokens() {
+    return promptTokens;
+  }
+
+  /// Tokens generated so far, those of a stop text included.
+  public int outputTokens() {
+    return outputTokens;
+  }
+
+  /// How likely the tokens of the prompt were, as far as asked for; complete with the first piece.
+  public List<Likelihood> promptLikelihoods() {
+    return List.copyOf(prompt);
+  }
+
   /// What came, up to the end or, when it was not reached, as cancelled.
   public Reply reply() {
-    close();
+    if (ending.isEmpty()) {
+      end(Ending.CANCELLED);
+    }
     long first = outputTokens == 0 ? endedAt : firstAt;
     return new Reply(
         text.toString(),
@@ -102,10 +164,9 @@ public final class ReplyStream implements AutoCloseable {
         (endedAt - began) / NANOS);
   }
 
+  /// The reader gets no more than what is there, and the end.
   @Override
   public void close() {
-    if (ending.isEmpty()) {
-      end(Ending.CANCELLED);
-    }
+    tokens.close();
   }
 }

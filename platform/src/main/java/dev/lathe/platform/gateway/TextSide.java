@@ -6,6 +6,7 @@ import dev.lathe.compute.grammar.Vocabulary;
 import dev.lathe.compute.text.ChatEncoder;
 import dev.lathe.compute.text.ChatTemplate;
 import dev.lathe.compute.text.Tokenizer;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.LinkedHashSet;
 import java.util.Optional;
@@ -15,6 +16,10 @@ import org.jspecify.annotations.Nullable;
 
 /// A model's tokenizer and, where it has one, its chat template.
 final class TextSide {
+  static final String THOUGHTS_BEGIN = "<think>";
+  static final String THOUGHTS_END = "</think>";
+  private static final int LAST_TOKENS = 16;
+
   private final Tokenizer tokenizer;
   private final Set<Integer> declaredStops;
   private final Optional<ChatTemplate> template;
@@ -68,9 +73,23 @@ final class TextSide {
   int[] encode(Prompt prompt) {
     return switch (prompt) {
       case Prompt.Raw(String text) -> tokenizer.encodeWithControl(text);
-      case Prompt.Chat(var conversation) ->
-          encoder.orElseThrow(() -> noTemplate.orElseThrow()).prompt(conversation);
+      case Prompt.Tokens(int[] ids) -> ids;
+      case Prompt.Chat(var conversation, var variables) ->
+          encoder.orElseThrow(() -> noTemplate.orElseThrow()).prompt(conversation, variables);
     };
+  }
+
+  /// Whether answers can begin with thoughts between `<think>` and `</think>`.
+  boolean thinks() {
+    return tokenizer.controlId(THOUGHTS_END).isPresent()
+        || template.map(found -> found.mentions(THOUGHTS_END)).orElse(false);
+  }
+
+  /// Whether a prompt ends with the start of thoughts, so that the answer begins inside them.
+  boolean endsInThoughts(int[] prompt) {
+    int from = Math.max(0, prompt.length - LAST_TOKENS);
+    int[] last = Arrays.copyOfRange(prompt, from, prompt.length);
+    return tokenizer.decode(last, false).stripTrailing().endsWith(THOUGHTS_BEGIN);
   }
 
   Set<Integer> stopTokens() {

@@ -150,8 +150,8 @@ class GeneratorTest {
     StringBuilder pieces = new StringBuilder();
     try (ReplyStream stream = generator.ask(ask(chat("hello"), null, 20))) {
       for (var piece = stream.next(); piece.isPresent(); piece = stream.next()) {
-        assertThat(piece.get()).isNotEmpty();
-        pieces.append(piece.get());
+        assertThat(piece.get().text()).isNotEmpty();
+        pieces.append(piece.get().text());
       }
 
       assertThat(stream.reply().text()).isEqualTo(pieces.toString());

@@ -1,0 +1,121 @@
+package dev.lathe.app.http;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.lathe.platform.access.Caller;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Optional;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Fields.Field;
+
+/// One request on its way to its answer. For the thread that handles it.
+public final class Call {
+  private final Request request;
+  private final Response response;
+  private final String id;
+  private final Caller caller;
+  private final Map<String, String> segments;
+  private final RequestBody body;
+  private final Departures departures;
+
+  Call(
+      Request request,
+      Response response,
+      String id,
+      Caller caller,
+      Map<String, String> segments,
+      RequestBody body,
+      Departures departures) {
+    this.request = request;
+    this.response = response;
+    this.id = id;
+    this.caller = caller;
+    this.segments = segments;
+    this.body = body;
+    this.departures = departures;
+  }
+
+  /// Names the request in answers and logs: the client's `X-Request-Id`, or one of ours.
+  public String id() {
+    return id;
+  }
+
+  public Caller caller() {
+    return caller;
+  }
+
+  /// What stands in the path where the route has `{name}`.
+  public String segment(String name) {
+    String segment = segments.get(name);
+    if (segment == null) {
+      throw new IllegalArgumentException("the route's path has no {" + name + "}");
+    }
+    return segment;
+  }
+
+  /// A parameter of the query.
+  public Optional<String> query(String name) {
+    return Optional.ofNullable(Request.extractQueryParameters(request).get(name))
+        .map(Field::getValue);
+  }
+
+  JsonNode json() throws IOException {
+    return body.json();
+  }
+
+  /// Answers with a JSON object.
+  public <T> void send(Shape<T> shape, T value) throws IOException {
+    send(response, 200, shape, value);
+  }
+
+  static <T> void send(Response response, int status, Shape<T> shape, T value) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
+    try (JsonGenerator out = Json.generator(bytes)) {
+      shape.write(out, value);
+      out.flush();
+      bytes.write('\n');
+    }
+    send(response, status, "application/json", bytes.toByteArray());
+  }
+
+  /// Answers with a text.
+  public void send(String mediaType, String text) throws IOException {
+    send(response, 200, mediaType, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static void send(Response response, int status, String mediaType, byte[] content)
+      throws IOException {
+    response.setStatus(status);
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
+    response.getHeaders().put(HttpHeader.CONTENT_LENGTH, content.length);
+    Sending.all(response, true, ByteBuffer.wrap(content));
+  }
+
+  /// Answers piece by piece.
+  public EventStream stream(EventStream.Form form) {
+    response.setStatus(200);
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, form.mediaType());
+    response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-cache");
+    response.getHeaders().put("X-Accel-Buffering", "no");
+    return new EventStream(form, response);
+  }
+
+  /// Watches whether the client goes away, from now until the result is closed.
+  ///
+  /// @param gone runs once, in another thread, as soon as it has
+  public Watch watch(Runnable gone) {
+    return departures.watch(request, gone);
+  }
+
+  /// A watch over the client of a call.
+  public interface Watch extends AutoCloseable {
+    @Override
+    void close();
+  }
+}

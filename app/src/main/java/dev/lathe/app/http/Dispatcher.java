@@ -1,0 +1,251 @@
+package dev.lathe.app.http;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
+import dev.lathe.platform.access.Caller;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.PreEncodedHttpField;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.handler.ErrorHandler;
+import org.eclipse.jetty.util.Callback;
+import org.jspecify.annotations.Nullable;
+
+/// Takes each request through gate and route to its answer; the one place where what went wrong
+/// becomes an error that a client reads. Runs in a virtual thread for each request.
+final class Dispatcher extends Handler.Abstract {
+  private static final Pattern REQUEST_ID = Pattern.compile("[A-Za-z0-9._:/+=-]{1,128}");
+  private static final String REQUEST_ID_HEADER = "X-Request-Id";
+  private static final int CLIENT_GONE = 499;
+  private static final HttpField NO_SNIFF =
+      new PreEncodedHttpField("X-Content-Type-Options", "nosniff");
+
+  private final Routes routes;
+  private final Gate gate;
+  private final ServerSettings.Limits limits;
+  private final Departures departures;
+  private final Patience patience;
+  private final ServerLog log;
+  private final JsonFactory json;
+  private final AtomicInteger underWay = new AtomicInteger();
+  private volatile boolean draining;
+
+  Dispatcher(
+      Routes routes,
+      Gate gate,
+      ServerSettings.Limits limits,
+      Departures departures,
+      Patience patience,
+      ServerLog log) {
+    this.routes = routes;
+    this.gate = gate;
+    this.limits = limits;
+    this.departures = departures;
+    this.patience = patience;
+    this.log = log;
+    this.json = StrictJson.factory(limits.jsonTokens());
+  }
+
+  /// From now on new requests are refused.
+  void drain() {
+    draining = true;
+  }
+
+  int underWay() {
+    return underWay.get();
+  }
+
+  /// A request with what is known of it so far.
+  private static final class Exchange {
+    private final Request request;
+    private final Response response;
+    private final String id;
+    private final RequestBody body;
+    private final long began = System.nanoTime();
+    private Shape<Refusal> errors = Refusal.SHAPE;
+    private String path = "";
+    private Caller caller = Caller.ANONYMOUS;
+
+    private Exchange(Request request, Response response, String id, RequestBody body) {
+      this.request = request;
+      this.response = response;
+      this.id = id;
+      this.body = body;
+    }
+  }
+
+  @Override
+  public boolean handle(Request request, Response response, Callback callback) {
+    var connection = request.getConnectionMetaData().getConnection();
+    patience.received(connection);
+    underWay.incrementAndGet();
+    // Whether the client takes what is written has a limit of its own; to wait for the next token
+    // is no idleness.
+    request.addIdleTimeoutListener(_ -> false);
+    RequestBody body =
+        new RequestBody(request, limits, json, request.getComponents().getScheduler());
+    Exchange exchange = new Exchange(request, response, id(request.getHeaders()), body);
+    response.getHeaders().put(REQUEST_ID_HEADER, exchange.id);
+    response.getHeaders().put(NO_SNIFF);
+    @Nullable Throwable broken = run(exchange);
+    underWay.decrementAndGet();
+    patience.answered(connection);
+    log.answered(
+        new ServerLog.Answered(
+            exchange.id,
+            request.getMethod(),
+            exchange.path,
+            exchange.caller.name(),
+            broken == null ? response.getStatus() : CLIENT_GONE,
+            Duration.ofNanos(System.nanoTime() - exchange.began)));
+    if (broken == null) {
+      callback.succeeded();
+    } else {
+      callback.failed(broken);
+    }
+    return true;
+  }
+
+  private static String id(HttpFields headers) {
+    @Nullable String given = headers.get(REQUEST_ID_HEADER);
+    if (given != null && REQUEST_ID.matcher(given).matches()) {
+      return given;
+    }
+    byte[] random = new byte[12];
+    ThreadLocalRandom.current().nextBytes(random);
+    return "req_" + HexFormat.of().formatHex(random);
+  }
+
+  /// @return why the answer cannot be completed, or null when it is complete
+  private @Nullable Throwable run(Exchange exchange) {
+    try {
+      try {
+        route(exchange);
+      } catch (Refusal refusal) {
+        refuse(exchange, refusal);
+      } catch (LatheException error) {
+        Refusal refusal = Refusal.of(error);
+        if (refusal.fault() == Fault.INTERNAL) {
+          log.defect(exchange.id, error);
+        }
+        refuse(exchange, refusal);
+      } catch (RuntimeException | Error defect) {
+        log.defect(exchange.id, defect);
+        refuse(
+            exchange,
+            new Refusal(
+                Fault.INTERNAL,
+                "a defect of Lathe; its log says more about request " + exchange.id));
+      }
+      return null;
+    } catch (IOException gone) {
+      return gone;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return e;
+    }
+  }
+
+  private void route(Exchange exchange) throws IOException, InterruptedException {
+    HttpFields headers = exchange.request.getHeaders();
+    Optional<String> origin = gate.origin(headers);
+    origin.ifPresent(allowed -> allow(exchange.response, allowed));
+    String method = exchange.request.getMethod();
+    if (method.equals("OPTIONS") && origin.isPresent()) {
+      preflight(exchange);
+      return;
+    }
+    Routes.Match match = routes.find(method, exchange.request.getHttpURI().getPath());
+    Route route = match.route();
+    exchange.errors = route.errors();
+    exchange.path = route.path();
+    exchange.caller = gate.admit(headers, route.operation());
+    if (draining && !route.operation().isOpen()) {
+      throw new Refusal(Fault.UNAVAILABLE, "the server is stopping: ask another, or later");
+    }
+    try (Gate.Place _ = gate.place(exchange.caller, route.operation())) {
+      Call call =
+          new Call(
+              exchange.request,
+              exchange.response,
+              exchange.id,
+              exchange.caller,
+              match.segments(),
+              exchange.body,
+              departures);
+      route.handler().handle(call);
+    }
+  }
+
+  /// Answers what Jetty refuses by itself, before any handler: what is no HTTP, or too much of it.
+  static boolean refuseMalformed(Request request, Response response, Callback callback) {
+    int status = response.getStatus();
+    Fault fault = status == 431 ? Fault.HEAD_TOO_LARGE : Fault.MALFORMED;
+    Object why = request.getAttribute(ErrorHandler.ERROR_MESSAGE);
+    Refusal refusal =
+        status >= 400 && status < 500
+            ? new Refusal(fault, why == null ? fault.meaning() : why.toString())
+            : new Refusal(Fault.INTERNAL, Fault.INTERNAL.meaning());
+    try {
+      Call.send(response, Math.max(400, status), Refusal.SHAPE, refusal);
+      callback.succeeded();
+    } catch (IOException e) {
+      callback.failed(e);
+    }
+    return true;
+  }
+
+  private static void allow(Response response, String origin) {
+    response.getHeaders().put("Access-Control-Allow-Origin", origin);
+    response.getHeaders().put("Access-Control-Expose-Headers", REQUEST_ID_HEADER);
+    response.getHeaders().put(HttpHeader.VARY, "Origin");
+  }
+
+  private static void preflight(Exchange exchange) throws IOException {
+    HttpFields.Mutable headers = exchange.response.getHeaders();
+    @Nullable String wanted = exchange.request.getHeaders().get("Access-Control-Request-Headers");
+    headers.put("Access-Control-Allow-Methods", "GET, POST, DELETE");
+    headers.put("Access-Control-Allow-Headers", wanted == null ? "authorization" : wanted);
+    headers.put("Access-Control-Max-Age", "600");
+    exchange.response.setStatus(204);
+    Sending.all(exchange.response, true, ByteBuffer.allocate(0));
+  }
+
+  private void refuse(Exchange exchange, Refusal refusal) throws IOException {
+    if (exchange.response.isCommitted()) {
+      throw new IOException("an answer was begun and cannot be completed", refusal);
+    }
+    Response response = exchange.response;
+    response.getHeaders().remove(HttpHeader.CONTENT_TYPE);
+    if (refusal.fault().mayPass()) {
+      response
+          .getHeaders()
+          .put(HttpHeader.RETRY_AFTER, String.valueOf(refusal.retryAfter().toSeconds()));
+    } else {
+      response.getHeaders().put("X-Should-Retry", "false");
+    }
+    if (refusal.fault() == Fault.INVALID_API_KEY) {
+      response.getHeaders().put(HttpHeader.WWW_AUTHENTICATE, "Bearer");
+    }
+    boolean unread = refusal.fault() == Fault.TOO_LARGE || refusal.fault() == Fault.REQUEST_TIMEOUT;
+    if (draining || unread) {
+      response.getHeaders().put(HttpHeader.CONNECTION, "close");
+    }
+    Call.send(response, refusal.fault().status(), exchange.errors, refusal);
+    if (refusal.fault() == Fault.TOO_LARGE) {
+      exchange.body.drain();
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package dev.lathe.app.http;
+
+import dev.lathe.compute.LatheException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+
+/// How a server listens and what it puts up with.
+///
+/// @param host address to bind
+/// @param port `[0, 65535]`; 0 takes a free one
+/// @param tls certificate and key, or none for plain HTTP
+/// @param origins web pages of other origins that may use it, as `https://chat.example`; `*` stands
+///   for all
+/// @param limits what a client may ask for
+public record ServerSettings(
+    String host, int port, Optional<Tls> tls, Set<String> origins, Limits limits) {
+  /// PEM files.
+  ///
+  /// @param certificate the server's certificate first, then those that sign it
+  /// @param key its private key, not encrypted
+  public record Tls(Path certificate, Path key) {}
+
+  /// @param bodyBytes largest body of a request
+  /// @param jsonTokens most values, names and brackets in a body
+  /// @param headerBytes largest head of a request
+  /// @param connections most connections at once
+  /// @param streamsPerKey most requests of one key at once that generate or embed
+  /// @param toSend longest time a client may take to send a request, from its first byte
+  /// @param toRead longest time a client may take nothing of an answer that waits for it
+  /// @param idle longest time a connection may lie idle between requests
+  /// @param drain longest time that running requests get when the server stops
+  public record Limits(
+      int bodyBytes,
+      int jsonTokens,
+      int headerBytes,
+      int connections,
+      int streamsPerKey,
+      Duration toSend,
+      Duration toRead,
+      Duration idle,
+      Duration drain) {
+    /// 8 MiB, 500,000 values, 16 KiB, 4096 connections, 64 streams, 30 s, 30 s, 10 min, 30 s.
+    public static final Limits USUAL =
+        new Limits(
+            8 << 20,
+            500_000,
+            16 << 10,
+            4096,
+            64,
+            Duration.ofSeconds(30),
+            Duration.ofSeconds(30),
+            Duration.ofMinutes(10),
+            Duration.ofSeconds(30));
+  }
+
+  public ServerSettings {
+    origins = Set.copyOf(origins);
+    if (port < 0 || port > 65_535) {
+      throw LatheException.user("port " + port + " is outside [0, 65535]", "choose another");
+    }
+  }
+}

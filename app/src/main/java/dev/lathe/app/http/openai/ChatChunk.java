@@ -1,0 +1,56 @@
+package dev.lathe.app.http.openai;
+
+import dev.lathe.app.http.Shape;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// An event of a streamed chat.
+///
+/// @param choice null in the last event, which only counts tokens
+/// @param usage null but in the last event
+record ChatChunk(
+    String id, long created, String model, @Nullable Choice choice, @Nullable Usage usage) {
+  /// What is added to one of the answers.
+  record Choice(
+      int index, Delta delta, @Nullable TokenLogprobs logprobs, @Nullable String finishReason) {}
+
+  /// @param role in the first event of an answer
+  record Delta(@Nullable String role, @Nullable String content, @Nullable String thoughts) {
+    static final Delta NONE = new Delta(null, null, null);
+  }
+
+  private static final Shape<Delta> DELTA =
+      Shape.<Delta>named("ChatDelta")
+          .text("role", "in the first event", Delta::role)
+          .orLeftOut()
+          .text("content", "what is added to what it says", Delta::content)
+          .orLeftOut()
+          .text("reasoning_content", "what is added to what it thinks", Delta::thoughts)
+          .orLeftOut()
+          .build();
+
+  private static final Shape<Choice> CHOICE =
+      Shape.<Choice>named("ChatChunkChoice")
+          .whole("index", "place among the answers", Choice::index)
+          .object("delta", "what is added", Choice::delta, DELTA)
+          .object("logprobs", "how likely the tokens were", Choice::logprobs, TokenLogprobs.SHAPE)
+          .orNull()
+          .text("finish_reason", Finish.MEANING + "; in the last event", Choice::finishReason)
+          .orNull()
+          .build();
+
+  static final Shape<ChatChunk> SHAPE =
+      Shape.<ChatChunk>named("ChatCompletionChunk")
+          .text("id", "names the answer", ChatChunk::id)
+          .constant("object", "chat.completion.chunk")
+          .whole("created", "seconds since 1970", ChatChunk::created)
+          .text("model", "as asked for", ChatChunk::model)
+          .objects("choices", "what is added", ChatChunk::choices, CHOICE)
+          .object("usage", "tokens, in the last event if asked for", ChatChunk::usage, Usage.SHAPE)
+          .orNull()
+          .build();
+
+  private List<Choice> choices() {
+    return choice == null ? List.of() : List.of(choice);
+  }
+}

@@ -1,0 +1,232 @@
+package dev.lathe.app.http.openai;
+
+import dev.lathe.app.http.Call;
+import dev.lathe.app.http.EventStream;
+import dev.lathe.app.http.Fault;
+import dev.lathe.app.http.Refusal;
+import dev.lathe.app.http.Route;
+import dev.lathe.app.http.serving.Serving;
+import dev.lathe.compute.engine.Logprobs;
+import dev.lathe.compute.engine.Terms;
+import dev.lathe.compute.text.Conversation;
+import dev.lathe.platform.access.Operation;
+import dev.lathe.platform.gateway.AnswerStream.Part;
+import dev.lathe.platform.gateway.AnswerStream.Step;
+import dev.lathe.platform.gateway.Answers;
+import dev.lathe.platform.gateway.Answers.Event;
+import dev.lathe.platform.gateway.Ask;
+import dev.lathe.platform.gateway.Piece;
+import dev.lathe.platform.gateway.Prompt;
+import dev.lathe.platform.gateway.ServedModels;
+import java.io.IOException;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// `/v1/chat/completions`.
+final class ChatRoute {
+  private final Serving serving;
+  private final Clock clock;
+
+  ChatRoute(Serving serving, Clock clock) {
+    this.serving = serving;
+    this.clock = clock;
+  }
+
+  Route route() {
+    return Route.post("/v1/chat/completions")
+        .needs(Operation.GENERATE)
+        .summary("Answer a conversation")
+        .gives(ChatCompletion.SHAPE)
+        .gives(
+            EventStream.Form.EVENTS.mediaType(),
+            ChatChunk.SHAPE,
+            "with `stream`: one chunk an event, `[DONE]` at the end")
+        .fails(
+            Fault.MODEL_NOT_FOUND,
+            Fault.CONTEXT_LENGTH_EXCEEDED,
+            Fault.OVERLOADED,
+            Fault.TOO_MANY_STREAMS)
+        .by("ChatCompletionRequest", ChatRequest::read, this::answer);
+  }
+
+  private void answer(Call call, ChatRequest request) throws IOException, InterruptedException {
+    ServedModels.Model model = serving.model(request.model());
+    request.decoding().requireTokens(serving.generator().config().vocabulary());
+    Conversation conversation = new Conversation(request.messages());
+    int[] prompt =
+        serving.encode(new Prompt.Chat(conversation, request.templateVariables()), "messages");
+    Terms terms = request.sharing().terms(serving, call.caller());
+    List<Ask> asks = new ArrayList<>();
+    for (int i = 0; i < request.decoding().n(); i++) {
+      asks.add(ask(request, model, prompt, terms, i));
+    }
+    serving.answer(
+        call,
+        asks,
+        answers -> {
+          if (request.streaming().wanted()) {
+            new Streamed(call, request).send(answers);
+          } else {
+            call.send(ChatCompletion.SHAPE, whole(request, answers));
+          }
+        });
+  }
+
+  private Ask ask(
+      ChatRequest request, ServedModels.Model model, int[] prompt, Terms terms, int index) {
+    int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
+    return new Ask(
+        new Prompt.Tokens(prompt),
+        model.adapter(),
+        request.decoding().sampling(index),
+        request.decoding().until(most),
+        null,
+        request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs()),
+        terms);
+  }
+
+  private @Nullable TokenLogprobs logprobs(ChatRequest request, List<Piece.Scored> tokens) {
+    return request.topLogprobs() < 0
+        ? null
+        : TokenLogprobs.of(tokens, serving.generator().tokenizer());
+  }
+
+  /// An answer as it is gathered.
+  private static final class Gathered {
+    private final StringBuilder content = new StringBuilder();
+    private final StringBuilder thoughts = new StringBuilder();
+    private final List<Piece.Scored> tokens = new ArrayList<>();
+    private String finishReason = "";
+
+    private void add(Step step) {
+      for (Part part : step.parts()) {
+        switch (part) {
+          case Part.Text(String text) -> content.append(text);
+          case Part.Thought(String text) -> thoughts.append(text);
+        }
+      }
+      tokens.addAll(step.tokens());
+    }
+  }
+
+  private ChatCompletion whole(ChatRequest request, Answers answers) throws InterruptedException {
+    List<Gathered> gathered = new ArrayList<>();
+    for (int i = 0; i < answers.count(); i++) {
+      gathered.add(new Gathered());
+    }
+    Usage usage = new Usage(0, 0, 0);
+    for (var event = answers.next(); event.isPresent(); event = answers.next()) {
+      switch (event.get()) {
+        case Event.Came came -> gathered.get(came.index()).add(came.step());
+        case Event.Ended ended -> {
+          gathered.get(ended.index()).finishReason = Finish.reason(ended.reply());
+          usage = usage.plus(Usage.of(ended));
+        }
+        case Event.Failed failed -> throw Refusal.of(failed.error());
+      }
+    }
+    List<ChatCompletion.Choice> choices = new ArrayList<>();
+    for (int i = 0; i < gathered.size(); i++) {
+      choices.add(choice(request, i, gathered.get(i)));
+    }
+    return new ChatCompletion(
+        Ids.next("chatcmpl-"), clock.instant().getEpochSecond(), request.model(), choices, usage);
+  }
+
+  private ChatCompletion.Choice choice(ChatRequest request, int index, Gathered gathered) {
+    String thoughts = gathered.thoughts.isEmpty() ? null : gathered.thoughts.toString();
+    return new ChatCompletion.Choice(
+        index,
+        new ChatCompletion.Answer(gathered.content.toString(), thoughts),
+        logprobs(request, gathered.tokens),
+        gathered.finishReason);
+  }
+
+  /// The answers of one call on their way, chunk by chunk.
+  private final class Streamed {
+    private final Call call;
+    private final ChatRequest request;
+    private final String id = Ids.next("chatcmpl-");
+    private final long created = clock.instant().getEpochSecond();
+    private final boolean[] begun;
+    private Usage usage = new Usage(0, 0, 0);
+
+    private Streamed(Call call, ChatRequest request) {
+      this.call = call;
+      this.request = request;
+      this.begun = new boolean[request.decoding().n()];
+    }
+
+    private void send(Answers answers) throws IOException, InterruptedException {
+      Optional<Event> event = answers.next();
+      if (event.isPresent() && event.get() instanceof Event.Failed failed) {
+        throw Refusal.of(failed.error());
+      }
+      EventStream out = call.stream(EventStream.Form.EVENTS);
+      try {
+        while (event.isPresent()) {
+          for (; event.isPresent(); event = answers.poll()) {
+            add(out, event.get());
+          }
+          out.flush();
+          event = answers.next();
+        }
+        if (request.streaming().usage()) {
+          out.add(ChatChunk.SHAPE, new ChatChunk(id, created, request.model(), null, usage));
+        }
+      } catch (Refusal refusal) {
+        out.add(Refusal.SHAPE, refusal);
+      }
+      out.addDone();
+      out.end();
+    }
+
+    private void add(EventStream out, Event event) throws IOException {
+      if (!begun[event.index()]) {
+        begun[event.index()] = true;
+        chunk(out, event.index(), new ChatChunk.Delta("assistant", "", null), null, null);
+      }
+      switch (event) {
+        case Event.Came came -> add(out, came.index(), came.step());
+        case Event.Ended ended -> {
+          String reason = Finish.reason(ended.reply());
+          usage = usage.plus(Usage.of(ended));
+          chunk(out, ended.index(), ChatChunk.Delta.NONE, null, reason);
+        }
+        case Event.Failed failed -> throw Refusal.of(failed.error());
+      }
+    }
+
+    private void add(EventStream out, int index, Step step) throws IOException {
+      TokenLogprobs logprobs = step.tokens().isEmpty() ? null : logprobs(request, step.tokens());
+      for (Part part : step.parts()) {
+        chunk(out, index, delta(part), logprobs, null);
+        logprobs = null;
+      }
+      if (logprobs != null) {
+        chunk(out, index, new ChatChunk.Delta(null, "", null), logprobs, null);
+      }
+    }
+
+    private static ChatChunk.Delta delta(Part part) {
+      return switch (part) {
+        case Part.Text(String text) -> new ChatChunk.Delta(null, text, null);
+        case Part.Thought(String text) -> new ChatChunk.Delta(null, null, text);
+      };
+    }
+
+    private void chunk(
+        EventStream out,
+        int index,
+        ChatChunk.Delta delta,
+        @Nullable TokenLogprobs logprobs,
+        @Nullable String finishReason)
+        throws IOException {
+      ChatChunk.Choice choice = new ChatChunk.Choice(index, delta, logprobs, finishReason);
+      out.add(ChatChunk.SHAPE, new ChatChunk(id, created, request.model(), choice, null));
+    }
+  }
+}

@@ -1,0 +1,22 @@
+package dev.lathe.app.http.openai;
+
+import dev.lathe.app.http.Refusal;
+import dev.lathe.app.http.serving.Serving;
+import dev.lathe.platform.gateway.Reply;
+
+/// Why an answer ended, in OpenAI's words.
+final class Finish {
+  static final String MEANING =
+      "`stop`: the model or a stop text ended it; `length`: the most tokens";
+
+  private Finish() {}
+
+  /// @throws Refusal when it is incomplete
+  static String reason(Reply reply) {
+    Serving.incomplete(reply)
+        .ifPresent(refusal -> {
+          throw refusal;
+        });
+    return reply.ending() == Reply.Ending.LENGTH ? "length" : "stop";
+  }
+}

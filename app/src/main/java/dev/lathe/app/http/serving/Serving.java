@@ -1,0 +1,121 @@
+package dev.lathe.app.http.serving;
+
+import dev.lathe.app.http.Call;
+import dev.lathe.app.http.Fault;
+import dev.lathe.app.http.Refusal;
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.engine.Terms;
+import dev.lathe.platform.access.Caller;
+import dev.lathe.platform.gateway.Answers;
+import dev.lathe.platform.gateway.Ask;
+import dev.lathe.platform.gateway.Generator;
+import dev.lathe.platform.gateway.Prompt;
+import dev.lathe.platform.gateway.Reply;
+import dev.lathe.platform.gateway.ServedModels;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/// The way from a route to the gateway, with errors as clients know them.
+public final class Serving {
+  private final ServedModels models;
+  private final Duration maxTime;
+
+  /// @param maxTime longest time that an answer may take, waiting included
+  public Serving(ServedModels models, Duration maxTime) {
+    this.models = models;
+    this.maxTime = maxTime;
+  }
+
+  public ServedModels models() {
+    return models;
+  }
+
+  public Generator generator() {
+    return models.generator();
+  }
+
+  /// What a model's name stands for.
+  ///
+  /// @throws Refusal when it stands for nothing
+  public ServedModels.Model model(String name) {
+    try {
+      return models.find(name);
+    } catch (LatheException e) {
+      throw new Refusal(Fault.MODEL_NOT_FOUND, String.valueOf(e.getMessage()), "model");
+    }
+  }
+
+  /// On what terms a caller is served.
+  ///
+  /// @param bucket within one caller, what is computed for one bucket is used again only for the
+  ///   same; empty for the usual one
+  /// @param priority `[-10, 0]`; less is served later
+  public Terms terms(Caller caller, String bucket, int priority) {
+    return Terms.PLAIN
+        .withUser(caller.keyId())
+        .withScope(caller.isolation() + "/" + bucket)
+        .withPriority(priority)
+        .withMaxTime(maxTime);
+  }
+
+  /// The tokens of a prompt that leaves room for an answer.
+  ///
+  /// @param parameter where the prompt stands in the request
+  /// @throws Refusal when it is empty or too long, or the model's template refuses it
+  public int[] encode(Prompt prompt, String parameter) {
+    int[] tokens;
+    try {
+      tokens = generator().encode(prompt);
+    } catch (LatheException e) {
+      throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), parameter);
+    }
+    if (tokens.length == 0) {
+      throw new Refusal(Fault.INVALID_VALUE, "the prompt has no tokens", parameter);
+    }
+    if (tokens.length >= generator().context()) {
+      throw new Refusal(
+          Fault.CONTEXT_LENGTH_EXCEEDED,
+          "this model's maximum context length is %d tokens, and the prompt has %d: shorten it"
+              .formatted(generator().context(), tokens.length),
+          parameter);
+    }
+    return tokens;
+  }
+
+  /// Work with answers.
+  @FunctionalInterface
+  public interface Use {
+    void of(Answers answers) throws IOException, InterruptedException;
+  }
+
+  /// Has answers generated for as long as the client is there.
+  ///
+  /// @throws Refusal when a request is refused
+  /// @throws IOException when the client went away
+  public void answer(Call call, List<Ask> asks, Use use) throws IOException, InterruptedException {
+    try (Answers answers = Answers.begin(generator(), asks);
+        Call.Watch _ = call.watch(answers::close)) {
+      use.of(answers);
+    }
+  }
+
+  /// The refusal that an end amounts to which left the answer incomplete: the client is gone and
+  /// reads nothing, or the server stops, or the time was over. None for any other end.
+  public static Optional<Refusal> incomplete(Reply reply) {
+    return switch (reply.ending()) {
+      case STOP, LENGTH -> Optional.empty();
+      case CANCELLED ->
+          Optional.of(
+              new Refusal(
+                  Fault.UNAVAILABLE, "the server is stopping, the answer was not completed"));
+      case DEADLINE ->
+          Optional.of(
+              new Refusal(
+                  Fault.DEADLINE,
+                  "the answer was not complete after %.0f s, with %d tokens: ask for fewer"
+                      .formatted(reply.seconds(), reply.outputTokens())));
+    };
+  }
+}

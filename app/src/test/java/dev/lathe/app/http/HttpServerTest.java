@@ -1,0 +1,558 @@
+package dev.lathe.app.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.lathe.compute.LatheException;
+import dev.lathe.platform.access.ApiKeys;
+import dev.lathe.platform.access.Operation;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// The server with a few plain routes, on real sockets.
+class HttpServerTest {
+  private record Word(String text) {
+    static final Shape<Word> SHAPE =
+        Shape.<Word>named("Word").text("text", "the word", Word::text).build();
+
+    static Word read(Fields in) {
+      return new Word(in.field("text", "the word").text());
+    }
+  }
+
+  private static final ServerSettings.Limits LIMITS =
+      new ServerSettings.Limits(
+          1 << 20,
+          1000,
+          8 << 10,
+          64,
+          2,
+          Duration.ofSeconds(1),
+          Duration.ofSeconds(1),
+          Duration.ofMinutes(1),
+          Duration.ofSeconds(5));
+
+  @TempDir private Path folder;
+  private final CountDownLatch begun = new CountDownLatch(1);
+  private final CountDownLatch gone = new CountDownLatch(1);
+  private final CountDownLatch goOn = new CountDownLatch(1);
+  private final AtomicInteger written = new AtomicInteger();
+  private final List<String> defects = new CopyOnWriteArrayList<>();
+  private final List<ServerLog.Answered> answered = new CopyOnWriteArrayList<>();
+  private @Nullable HttpServer server;
+
+  private final ServerLog log =
+      new ServerLog() {
+        @Override
+        public void answered(Answered each) {
+          answered.add(each);
+        }
+
+        @Override
+        public void defect(String id, @Nullable Throwable cause) {
+          defects.add(id);
+        }
+      };
+
+  private List<Route> routes() {
+    return List.of(
+        Route.get("/open").needs(Operation.LOOK).by(call -> call.send("text/plain", "open")),
+        Route.get("/list/{name}")
+            .needs(Operation.LIST)
+            .by(call ->
+                call.send("text/plain", call.segment("name") + call.query("more").orElse("-"))),
+        Route.post("/echo")
+            .needs(Operation.GENERATE)
+            .by("Word", Word::read, (call, word) -> call.send(Word.SHAPE, word)),
+        Route.get("/defect")
+            .needs(Operation.LOOK)
+            .by(call -> {
+              throw new IllegalStateException("secret detail");
+            }),
+        Route.post("/wait").needs(Operation.GENERATE).by("Word", Word::read, this::waitForTest),
+        Route.get("/flood").needs(Operation.LOOK).by(this::flood));
+  }
+
+  private void waitForTest(Call call, Word word) throws IOException, InterruptedException {
+    begun.countDown();
+    try (Call.Watch _ =
+        call.watch(() -> {
+          gone.countDown();
+          goOn.countDown();
+        })) {
+      goOn.await(30, TimeUnit.SECONDS);
+    }
+    call.send(Word.SHAPE, word);
+  }
+
+  private void flood(Call call) throws IOException {
+    EventStream out = call.stream(EventStream.Form.EVENTS);
+    Word word = new Word("x".repeat(10_000));
+    try {
+      for (int i = 0; i < 10_000; i++) {
+        out.add(Word.SHAPE, word);
+        out.flush();
+        written.incrementAndGet();
+      }
+      out.end();
+    } catch (IOException cut) {
+      gone.countDown();
+      throw cut;
+    }
+  }
+
+  private ApiKeys keys() {
+    return ApiKeys.of(folder.resolve("keys.json"), Clock.systemUTC());
+  }
+
+  private URI start(ServerSettings settings) {
+    server = HttpServer.start(settings, new Routes(routes()), keys(), log);
+    return server.address();
+  }
+
+  private URI start() {
+    return start(new ServerSettings("127.0.0.1", 0, Optional.empty(), Set.of(), LIMITS));
+  }
+
+  @AfterEach
+  void stop() {
+    goOn.countDown();
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  @Test
+  void answersCarryTheRequestsIdOrANewOne() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      Wire.Answer given = wire.get("/open", "X-Request-Id: abc-1").read();
+      Wire.Answer fresh = wire.get("/open", "X-Request-Id: a b\"c").read();
+
+      assertThat(given.body()).isEqualTo("open");
+      assertThat(given.header("X-Request-Id")).isEqualTo("abc-1");
+      assertThat(fresh.header("X-Request-Id")).matches("req_[0-9a-f]{24}");
+    }
+  }
+
+  @Test
+  void pathsMethodsAndSegmentsAreTold() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      assertThat(wire.get("/list/a%2Fb%20c?more=1").read().body()).isEqualTo("a/b c1");
+      assertThat(wire.get("/nothing").read())
+          .matches(each -> each.status() == 404 && each.body().contains("'/nothing'"));
+      assertThat(wire.get("/echo").read())
+          .matches(each -> each.status() == 405 && each.body().contains("it has POST"));
+    }
+  }
+
+  @Test
+  void keysAreNeededFromTheFirstOneOnAndAllowTheirScopesOnly() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      assertThat(wire.get("/list/x").read().status()).isEqualTo(200);
+
+      String key = keys().create("k", Set.of(Operation.LIST), Optional.empty()).text();
+
+      Wire.Answer without = wire.get("/list/x").read();
+      assertThat(without.status()).isEqualTo(401);
+      assertThat(without.body()).contains("\"code\":\"invalid_api_key\"");
+      assertThat(without.header("WWW-Authenticate")).isEqualTo("Bearer");
+      assertThat(wire.get("/list/x", "Authorization: Bearer sk-x").read().status()).isEqualTo(401);
+      assertThat(wire.get("/list/x", "Authorization: Bearer " + key).read().status())
+          .isEqualTo(200);
+      Wire.Answer beyond =
+          wire.post("/echo", "{\"text\": \"x\"}", "Authorization: bearer " + key).read();
+      assertThat(beyond.status()).isEqualTo(403);
+      assertThat(beyond.body()).contains("lacks the scope 'generate'");
+      assertThat(wire.get("/open").read().status()).isEqualTo(200);
+
+      keys().revoke("k");
+      assertThat(wire.get("/list/x", "Authorization: Bearer " + key).read().status())
+          .isEqualTo(401);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{\"text\": \"x\", \"text\": \"y\"} | Duplicate",
+        "{\"text\": \"x\"} {} | follows the end",
+        "[1] | is not a JSON object",
+        "{\"text\": NaN} | NaN",
+        "{\"text\": 'x'} | code 39",
+        "`` | it is empty",
+        "{\"text\": \"a\tb\"} | CTRL-CHAR"
+      })
+  void bodyThatIsNoStrictJsonIsRefused(String body, String why) throws IOException {
+    try (Wire wire = new Wire(start())) {
+      Wire.Answer answer = wire.post("/echo", body).read();
+
+      assertThat(answer.status()).isEqualTo(400);
+      assertThat(answer.body()).contains("\"code\":\"invalid_json\"").containsIgnoringCase(why);
+      assertThat(wire.post("/echo", "{\"text\": \"still there\"}").read().status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void invalidUtf8DeepNestingAndManyValuesAreRefused() throws IOException {
+    byte[] invalid = "{\"text\": \"x\"}".getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    invalid[10] = (byte) 0xff;
+    try (Wire wire = new Wire(start())) {
+      assertThat(wire.post("/echo", invalid).read())
+          .matches(each -> each.status() == 400 && each.body().contains("UTF-8"));
+      assertThat(wire.post("/echo", "{\"text\": " + "[".repeat(100_000)).read())
+          .matches(each -> each.status() == 400 && each.body().contains("nesting depth"));
+      assertThat(wire.post("/echo", "{\"text\": [" + "{},".repeat(5000) + "{}]}").read())
+          .matches(each -> each.status() == 400 && each.body().contains("oken count"));
+      assertThat(wire.post("/echo", "{\"text\": \"\\u0000\\ud83d\\ude00\"}").read().body())
+          .isEqualTo("{\"text\":\"\\u0000😀\"}\n");
+    }
+  }
+
+  @Test
+  void largeBodyIsRefusedAlsoWithoutALengthAndItsClientLearnsWhy() throws IOException {
+    URI address = start();
+    byte[] part = new byte[1 << 20];
+    for (boolean announced : List.of(true, false)) {
+      try (Wire wire = new Wire(address)) {
+        String framing = announced ? "Content-Length: 104857600" : "Transfer-Encoding: chunked";
+        wire.write("POST /echo HTTP/1.1\r\nHost: localhost\r\n" + framing + "\r\n\r\n");
+        for (int i = 0; i < 100; i++) {
+          wire.write(announced ? "" : "100000\r\n").write(part).write(announced ? "" : "\r\n");
+        }
+        wire.write(announced ? "" : "0\r\n\r\n");
+
+        assertThat(wire.read())
+            .matches(each -> each.status() == 413 && each.body().contains("1,048,576 bytes"));
+        assertThat(wire.isEnded()).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void bodyThatComesTooSlowlyIsGivenUp() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      wire.write("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
+
+      assertThat(wire.read())
+          .matches(each -> each.status() == 408 && each.body().contains("request_timeout"));
+    }
+  }
+
+  @Test
+  void headThatComesByteByByteIsGivenUp() throws Exception {
+    URI address = start();
+    try (Wire fresh = new Wire(address);
+        Wire used = new Wire(address)) {
+      used.get("/open").read();
+      boolean freshEnded = false;
+      boolean usedEnded = false;
+      for (int i = 0; i < 100 && !(freshEnded && usedEnded); i++) {
+        freshEnded = freshEnded || !takes(fresh);
+        usedEnded = usedEnded || !takes(used);
+        Thread.sleep(50);
+      }
+
+      assertThat(freshEnded).isTrue();
+      assertThat(usedEnded).isTrue();
+    }
+  }
+
+  private static boolean takes(Wire wire) {
+    try {
+      wire.write("G");
+      return true;
+    } catch (IOException ended) {
+      return false;
+    }
+  }
+
+  @Test
+  void connectionThatWaitsBetweenRequestsIsKept() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      wire.get("/open").read();
+      Thread.sleep(2500);
+
+      assertThat(wire.get("/open").read().status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void clientThatGoesAwayIsNoticedWhileItsAnswerIsMade() throws Exception {
+    Wire wire = new Wire(start());
+    wire.post("/wait", "{\"text\": \"x\"}");
+    assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(gone.getCount()).isEqualTo(1);
+
+    wire.close();
+
+    assertThat(gone.await(30, TimeUnit.SECONDS)).isTrue();
+  }
+
+  @Test
+  void requestSentAheadIsNoDepartureAndIsAnsweredNext() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      wire.post("/wait", "{\"text\": \"first\"}");
+      assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+      wire.post("/echo", "{\"text\": \"second\"}");
+      Thread.sleep(300);
+      assertThat(gone.getCount()).isEqualTo(1);
+      goOn.countDown();
+
+      assertThat(wire.read().body()).contains("first");
+      assertThat(wire.read().body()).contains("second");
+    }
+  }
+
+  @Test
+  void readerThatTakesNothingIsCutOff() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      wire.get("/flood");
+
+      assertThat(gone.await(30, TimeUnit.SECONDS)).isTrue();
+      assertThat(written.get()).isLessThan(5000);
+    }
+  }
+
+  @Test
+  void oneKeyHasSoManyRequestsUnderWayAndOthersAreNotConcerned() throws Exception {
+    String key = keys().create("busy", Set.of(Operation.GENERATE), Optional.empty()).text();
+    String other = keys().create("other", Set.of(Operation.GENERATE), Optional.empty()).text();
+    URI address = start();
+    try (Wire first = new Wire(address);
+        Wire second = new Wire(address);
+        Wire third = new Wire(address)) {
+      first.post("/wait", "{\"text\": \"x\"}", "Authorization: Bearer " + key);
+      second.post("/wait", "{\"text\": \"x\"}", "Authorization: Bearer " + key);
+      assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+      Wire.Answer excess = untilRefused(third, key);
+      assertThat(excess.body()).contains("rate_limit_exceeded");
+      assertThat(excess.header("Retry-After")).isEqualTo("1");
+      assertThat(
+              third
+                  .post("/echo", "{\"text\": \"x\"}", "Authorization: Bearer " + other)
+                  .read()
+                  .status())
+          .isEqualTo(200);
+
+      goOn.countDown();
+      first.read();
+      second.read();
+
+      assertThat(
+              third
+                  .post("/echo", "{\"text\": \"x\"}", "Authorization: Bearer " + key)
+                  .read()
+                  .status())
+          .isEqualTo(200);
+    }
+  }
+
+  private static Wire.Answer untilRefused(Wire wire, String key) throws Exception {
+    Wire.Answer answer = wire.post("/echo", "{\"text\": 1}", "Authorization: Bearer " + key).read();
+    for (int i = 0; i < 200 && answer.status() != 429; i++) {
+      Thread.sleep(50);
+      answer = wire.post("/echo", "{\"text\": 1}", "Authorization: Bearer " + key).read();
+    }
+    return answer;
+  }
+
+  @Test
+  void defectIsToldByItsRequestAndShowsNothing() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      Wire.Answer answer = wire.get("/defect", "X-Request-Id: r1").read();
+
+      assertThat(answer.status()).isEqualTo(500);
+      assertThat(answer.body()).contains("r1").doesNotContain("secret");
+      assertThat(defects).containsExactly("r1");
+    }
+  }
+
+  @Test
+  void webPagesOfOtherOriginsAreTurnedAwayUnlessInvited() throws IOException {
+    URI address =
+        start(
+            new ServerSettings(
+                "127.0.0.1", 0, Optional.empty(), Set.of("https://chat.example"), LIMITS));
+    try (Wire wire = new Wire(address)) {
+      assertThat(wire.get("/open", "Origin: https://evil.example").read().status()).isEqualTo(403);
+      assertThat(wire.get("/open", "Origin: http://localhost").read().status()).isEqualTo(200);
+      Wire.Answer invited = wire.get("/open", "Origin: https://chat.example").read();
+      assertThat(invited.header("Access-Control-Allow-Origin")).isEqualTo("https://chat.example");
+      wire.lines(
+          "OPTIONS /echo HTTP/1.1",
+          "Host: localhost",
+          "Origin: https://chat.example",
+          "Access-Control-Request-Method: POST",
+          "Access-Control-Request-Headers: authorization, content-type");
+      Wire.Answer preflight = wire.read();
+      assertThat(preflight.status()).isEqualTo(204);
+      assertThat(preflight.header("Access-Control-Allow-Headers"))
+          .isEqualTo("authorization, content-type");
+    }
+  }
+
+  @Test
+  void withoutKeysOtherHostNamesAreTurnedAway() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      wire.write("GET /open HTTP/1.1\r\nHost: rebound.example:80\r\n\r\n");
+
+      assertThat(wire.read())
+          .matches(each -> each.status() == 403 && each.body().contains("rebound.example"));
+    }
+  }
+
+  @Test
+  void addressThatOthersReachNeedsAKey() {
+    ServerSettings open = new ServerSettings("0.0.0.0", 0, Optional.empty(), Set.of(), LIMITS);
+
+    assertThatThrownBy(() -> start(open))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("lathe key create");
+
+    keys().create("k", Operation.USUAL, Optional.empty());
+    assertThat(start(open).getPort()).isPositive();
+  }
+
+  @Test
+  void portThatIsTakenIsNamed() {
+    URI taken = start();
+
+    assertThatThrownBy(() ->
+            HttpServer.start(
+                new ServerSettings(
+                    "127.0.0.1", taken.getPort(), Optional.empty(), Set.of(), LIMITS),
+                new Routes(routes()),
+                keys(),
+                log))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("port " + taken.getPort());
+  }
+
+  @Test
+  void stoppingLetsRunningRequestsEndAndRefusesNewOnes() throws Exception {
+    URI address = start();
+    try (Wire running = new Wire(address);
+        Wire idle = new Wire(address)) {
+      idle.get("/open").read();
+      running.post("/wait", "{\"text\": \"x\"}");
+      assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+      HttpServer stopping = java.util.Objects.requireNonNull(server);
+      var left = new java.util.concurrent.FutureTask<>(stopping::drain);
+      Thread.startVirtualThread(left);
+      Wire.Answer refused = idle.post("/echo", "{\"text\": \"x\"}").read();
+      for (int i = 0; i < 100 && refused.status() == 200; i++) {
+        Thread.sleep(20);
+        refused = idle.post("/echo", "{\"text\": \"x\"}").read();
+      }
+      assertThat(refused.status()).isEqualTo(503);
+      assertThat(refused.header("Connection")).isEqualTo("close");
+      assertThat(untilUnreachable(address)).isTrue();
+
+      goOn.countDown();
+
+      assertThat(running.read().status()).isEqualTo(200);
+      assertThat(left.get(30, TimeUnit.SECONDS)).isZero();
+    }
+  }
+
+  private static boolean untilUnreachable(URI address) throws InterruptedException {
+    for (int i = 0; i < 200; i++) {
+      try (Wire _ = new Wire(address)) {
+        Thread.sleep(20);
+      } catch (IOException unreachable) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"text/html", "multipart/form-data; boundary=x", "application/xml"})
+  void bodyOfAnotherMediaTypeIsRefused(String type) throws IOException {
+    try (Wire wire = new Wire(start())) {
+      assertThat(wire.post("/echo", "{\"text\": \"x\"}", "Content-Type: " + type).read().status())
+          .isEqualTo(415);
+      assertThat(wire.post("/echo", "{\"text\": \"x\"}", "Content-Encoding: gzip").read().status())
+          .isEqualTo(415);
+    }
+  }
+
+  @Test
+  void clientsThatOfferHttp2GetHttp1() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      Wire.Answer answer =
+          wire.post(
+                  "/echo",
+                  "{\"text\": \"x\"}",
+                  "Connection: Upgrade, HTTP2-Settings",
+                  "Upgrade: h2c",
+                  "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+                  "Content-Type: application/json")
+              .read();
+
+      assertThat(answer.status()).isEqualTo(200);
+      assertThat(answer.body()).isEqualTo("{\"text\":\"x\"}\n");
+    }
+  }
+
+  @Test
+  void whatIsNoHttpIsRefusedAsJsonToo() throws IOException {
+    URI address = start();
+    List<String[]> requests =
+        List.of(
+            new String[] {"GET /open HTTP/1.1", "Host: a", "Host: b"},
+            new String[] {"GET /%zz HTTP/1.1", "Host: localhost"},
+            new String[] {
+              "POST /echo HTTP/1.1", "Host: x", "Content-Length: 3", "Transfer-Encoding: chunked"
+            },
+            new String[] {"GET /open HTTP/1.1", "Host: localhost", "X: " + "y".repeat(20_000)});
+    for (String[] request : requests) {
+      try (Wire wire = new Wire(address)) {
+        Wire.Answer answer = wire.lines(request).read();
+
+        assertThat(answer.status()).isBetween(400, 431);
+        assertThat(answer.body()).startsWith("{\"error\":{\"message\":");
+      }
+    }
+  }
+
+  @Test
+  void everyRequestIsLoggedByItsRoute() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      wire.get("/list/secret").read();
+      wire.get("/nothing").read();
+    }
+    for (int i = 0; i < 500 && answered.size() < 2; i++) {
+      Thread.sleep(20);
+    }
+
+    assertThat(answered).extracting(ServerLog.Answered::path).containsExactly("/list/{name}", "");
+    assertThat(answered).extracting(ServerLog.Answered::status).containsExactly(200, 404);
+  }
+
+  @Test
+  void routeWithoutAnOperationDoesNotStart() {
+    assertThatThrownBy(() -> Route.get("/x").by(call -> call.send("text/plain", "x")))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("GET /x states no operation");
+  }
+}
