@@ -32,7 +32,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "compare",
     description = {
-      "Answer the same questions with the base model and adapters, side by side.",
+      "Put the answers of a model and its adapters side by side.",
       "",
       "PROMPTS holds one JSON object a line: \"prompt\" or \"messages\", and optionally \"expected\","
           + " a text or a list of texts of which a right answer contains one. Prints the answers and"

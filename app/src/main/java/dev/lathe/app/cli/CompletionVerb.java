@@ -20,9 +20,12 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "completion",
-    description =
-        "Print a script that completes verbs, options, recipe keys and the models of this machine in"
-            + " bash or zsh.",
+    description = {
+      "Print a completion script for bash or zsh.",
+      "",
+      "It completes verbs, options, recipe keys, and the models that are on this machine when it is"
+          + " printed."
+    },
     footer = {
       "",
       "Examples:",

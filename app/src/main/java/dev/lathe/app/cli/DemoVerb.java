@@ -44,8 +44,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "demo",
     description = {
-      "The whole thread on the example data: pull a model, ask it six questions about a bank that"
-          + " does not exist, fine-tune an adapter on what that bank knows, ask again.",
+      "Teach a model what a company knows, in a few minutes.",
+      "",
+      "The whole thread on the example data: pulls a model, asks it six questions about a bank that"
+          + " does not exist, fine-tunes an adapter on what that bank knows, asks again.",
       "",
       "A few minutes on two cores. A second run reuses what is there; after Ctrl-C the same command"
           + " goes on."

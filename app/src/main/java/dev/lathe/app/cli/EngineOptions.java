@@ -51,8 +51,8 @@ final class EngineOptions {
       names = "--weights",
       paramLabel = "TYPE",
       description =
-          "Keep the weights as bf16 or f32 (default: ${DEFAULT-VALUE}; f32 takes twice the"
-              + " memory).")
+          "Keep the weights as f32, bf16 or int8 (default: ${DEFAULT-VALUE}; each takes half the memory of"
+              + " the one before).")
   private Storage weights = Storage.BF16;
 
   /// Opens a model by its name in the store, its directory or its GGUF file.

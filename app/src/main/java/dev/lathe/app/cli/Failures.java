@@ -29,6 +29,14 @@ final class Failures {
     return ExitCode.of(known.kind()).code();
   }
 
+  /// Standard output ended before its text did.
+  static LatheException nobodyReads() {
+    return LatheException.environment(
+        "standard output takes no more",
+        "its reader has ended, or the disk it goes to is full",
+        null);
+  }
+
   private static LatheException known(Throwable failure) {
     return switch (failure) {
       case LatheException lathe -> lathe;

@@ -33,7 +33,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "generate",
     description = {
-      "Generate text, for scripts: one prompt, or a file of prompts many at a time.",
+      "Generate text for scripts, from one prompt or many.",
       "",
       "The prompt is the argument, else standard input, else the rows of --input: one JSON object a"
           + " line with \"prompt\" or \"messages\"; other keys are handed through. Rows come out in"
@@ -123,13 +123,18 @@ final class GenerateVerb implements Callable<Integer> {
               .map(row -> sampling.ask(row.prompt(), loaded.orElse(null)))
               .map(ask -> constraint.map(ask::withConstraint).orElse(ask))
               .toList();
-      try (PrintStream out = out()) {
+      PrintStream out = out();
+      try {
         if (asks.size() == 1 && written == Format.TEXT) {
           stream(generator.ask(asks.getFirst()), out);
         } else {
           all(generator, rows, asks, written, out);
         }
         requireWritten(out);
+      } finally {
+        if (output != null) {
+          out.close();
+        }
       }
     }
     return ExitCode.OK.code();
@@ -192,7 +197,7 @@ final class GenerateVerb implements Callable<Integer> {
 
   private PrintStream out() {
     if (output == null) {
-      return new PrintStream(new Unclosed(context.screen().out()), false, StandardCharsets.UTF_8);
+      return context.screen().out();
     }
     try {
       return new PrintStream(Files.newOutputStream(output), false, StandardCharsets.UTF_8);
@@ -207,7 +212,7 @@ final class GenerateVerb implements Callable<Integer> {
     try (reply) {
       for (var piece = reply.next(); piece.isPresent(); piece = reply.next()) {
         out.print(person ? Screen.harmless(piece.get().text()) : piece.get().text());
-        out.flush();
+        requireWritten(out);
       }
     }
     out.println();
@@ -225,7 +230,7 @@ final class GenerateVerb implements Callable<Integer> {
           asks,
           (index, reply) -> {
             out.print(line(rows.get(index), reply, written, index));
-            out.flush();
+            requireWritten(out);
             tokens[0] += reply.outputTokens();
             double rate = tokens[0] / ((System.nanoTime() - began) / 1e9);
             if (bar) {
@@ -251,12 +256,13 @@ final class GenerateVerb implements Callable<Integer> {
     return line.toString();
   }
 
+  /// Flushes, and ends the work where nobody takes its result.
   private void requireWritten(PrintStream out) {
     if (out.checkError()) {
-      throw LatheException.environment(
-          "'" + (output == null ? "standard output" : output) + "' takes no more",
-          "check that the disk has room and the reader is alive",
-          null);
+      throw output == null
+          ? Failures.nobodyReads()
+          : LatheException.environment(
+              "'" + output + "' takes no more", "make room on its disk", null);
     }
   }
 }

@@ -6,15 +6,22 @@ import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Nearest;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /// Lathe's entry point: one verb per call.
@@ -26,7 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     descriptionHeading = "%n",
     commandListHeading = "%nVerbs:%n",
     optionListHeading = "%nOptions:%n")
-public final class Main {
+public final class Main implements Callable<Integer> {
   @Option(
       names = {"-h", "--help"},
       usageHelp = true,
@@ -41,23 +48,35 @@ public final class Main {
       description = "Print the stack trace of a failure (also: LATHE_DEBUG=1).")
   private boolean debug;
 
+  @Spec private CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init") // picocli injects spec
   private Main() {}
+
+  /// Without a verb.
+  @Override
+  public Integer call() {
+    spec.commandLine().usage(spec.commandLine().getErr());
+    return ExitCode.USAGE.code();
+  }
 
   /// Runs one verb and ends the process with its [ExitCode].
   public static void main(String[] arguments) {
     StandardError.restore();
     Environment environment = Environment.of(System.getenv());
     Context context = new Context(environment, Screen.ofProcess(environment.colours()));
-    int code = run(context, arguments);
-    context.screen().out().flush();
-    System.exit(code);
+    System.exit(run(context, arguments));
   }
 
   /// Runs one verb.
   ///
   /// @return the exit code
   static int run(Context context, String... arguments) {
-    return commandLine(context, Verbs.neededBy(arguments, context)).execute(arguments);
+    int code = commandLine(context, Verbs.neededBy(arguments, context)).execute(arguments);
+    boolean lost = context.screen().out().checkError();
+    return lost && code == ExitCode.OK.code()
+        ? Failures.report(context.screen(), Failures.nobodyReads(), false)
+        : code;
   }
 
   /// The whole command line, for parsing, help and completion.
@@ -92,12 +111,27 @@ public final class Main {
     CommandLine verb = failure.getCommandLine();
     String help = "see '" + verb.getCommandSpec().qualifiedName() + " --help'";
     String what = String.valueOf(failure.getMessage());
+    if (failure instanceof MissingParameterException missing && !missing.getMissing().isEmpty()) {
+      what = missing(verb, missing.getMissing());
+    }
     if (failure instanceof UnmatchedArgumentException unmatched) {
       String given = unmatched.getUnmatched().getFirst();
       what = unmatched(verb, given);
       help = near(verb, given).map(name -> "did you mean '" + name + "'? ").orElse("") + help;
     }
     return Failures.report(screen, LatheException.user(what, help), false);
+  }
+
+  private static String missing(CommandLine verb, List<ArgSpec> arguments) {
+    return "'"
+        + verb.getCommandSpec().qualifiedName()
+        + "' needs "
+        + arguments.stream()
+            .map(each ->
+                each instanceof OptionSpec option
+                    ? option.longestName() + " " + option.paramLabel()
+                    : each.paramLabel())
+            .collect(Collectors.joining(" and "));
   }
 
   private static String unmatched(CommandLine verb, String given) {

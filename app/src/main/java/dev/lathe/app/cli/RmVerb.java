@@ -18,7 +18,11 @@ import picocli.CommandLine.Parameters;
 
 @Command(
     name = "rm",
-    description = "Delete models from this machine, or what a cut-off pull left of them.",
+    description = {
+      "Delete models from this machine.",
+      "",
+      "What a cut-off pull left of one goes as well."
+    },
     footer = {"", "Examples:", "  lathe rm smollm2-135m-instruct", "  lathe rm org/repo --yes"})
 final class RmVerb implements Callable<Integer> {
   private final Context context;

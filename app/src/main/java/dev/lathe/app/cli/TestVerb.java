@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 /// Listed in help; the launcher runs the tests itself, without this process.
 @Command(
     name = "test",
-    description = "Run Lathe's own tests (from a source checkout).",
+    description = "Run Lathe's own tests in a source checkout.",
     footer = {
       "",
       "Examples:",

@@ -20,8 +20,10 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "train",
     description = {
-      "Fine-tune a LoRA adapter on your own rows. Takes the YAML files and flags of LLaMA-Factory's"
-          + " 'train' as they stand; what is on the command line wins over the file.",
+      "Fine-tune a LoRA adapter on your own rows.",
+      "",
+      "Takes the YAML files and flags of LLaMA-Factory's 'train' as they stand; what is on the"
+          + " command line wins over the file. docs/training.md lists every key.",
       "",
       "Before the first step it prints what it will do, how long that takes and how much memory it"
           + " needs. Run again after an interruption, the same command goes on from the last"

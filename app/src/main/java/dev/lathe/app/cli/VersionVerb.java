@@ -5,7 +5,7 @@ import picocli.CommandLine.Command;
 
 @Command(
     name = "version",
-    description = "Print the versions of Lathe, Java and the operating system.",
+    description = "Print the versions of Lathe, Java and the system.",
     footer = {"", "Example:", "  lathe version"})
 final class VersionVerb implements Callable<Integer> {
   private final Context context;

@@ -167,10 +167,10 @@ public final class Progress implements AutoCloseable {
     if (bytes < 1_000) {
       return bytes + " B";
     }
-    if (bytes < 1_000_000) {
+    if (bytes < 999_500) {
       return String.format(Locale.ROOT, "%.0f kB", bytes / 1e3);
     }
-    if (bytes < 1_000_000_000) {
+    if (bytes < 999_500_000) {
       return String.format(Locale.ROOT, bytes < 10_000_000 ? "%.1f MB" : "%.0f MB", bytes / 1e6);
     }
     return String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);

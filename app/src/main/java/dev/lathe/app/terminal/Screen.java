@@ -52,15 +52,11 @@ public final class Screen {
   /// found; without it, nothing is a terminal.
   public static Screen ofProcess(boolean colours) {
     return new Screen(
-        stream(FileDescriptor.out),
-        stream(FileDescriptor.err),
+        new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8),
+        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
         System.getProperty("lathe.terminals", ""),
         colours,
         Integer.getInteger("lathe.columns", 0));
-  }
-
-  private static PrintStream stream(FileDescriptor descriptor) {
-    return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
   }
 
   /// Results.

@@ -8,9 +8,12 @@ import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.model.TinyModels;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,6 +74,51 @@ class MainTest {
     assertThat(code).isEqualTo(ExitCode.USAGE.code());
     assertThat(err.toString(UTF_8)).startsWith("lathe: ").contains("versio").contains("version");
     assertThat(out.toString(UTF_8)).isEmpty();
+  }
+
+  @Test
+  void withoutAVerbItShowsTheHelpAndEndsInAUsageError() {
+    assertThat(run()).isEqualTo(ExitCode.USAGE.code());
+    assertThat(err.toString(UTF_8)).startsWith("Usage: lathe VERB").contains("lathe demo");
+    assertThat(out.toString(UTF_8)).isEmpty();
+  }
+
+  @Test
+  void whatIsMissingIsNamed() {
+    assertThat(run("chat")).isEqualTo(ExitCode.USAGE.code());
+    assertThat(err.toString(UTF_8))
+        .isEqualTo("lathe: 'lathe chat' needs MODEL\n  see 'lathe chat --help'\n");
+    err.reset();
+    run("compare", "m", "p");
+    assertThat(err.toString(UTF_8)).startsWith("lathe: 'lathe compare' needs --adapter DIR\n");
+  }
+
+  @Test
+  void everyVerbFitsOneLineOfTheList() {
+    run("--help");
+
+    List<String> lines = out.toString(UTF_8).lines().toList();
+    List<String> verbs = lines.subList(lines.indexOf("Verbs:") + 1, lines.indexOf("Start here:"));
+    assertThat(verbs).allMatch(line -> line.isEmpty() || line.matches("  [a-z]+ +\\S.*"));
+    assertThat(lines).allMatch(line -> line.length() <= 80);
+  }
+
+  @Test
+  void outputThatNobodyTakesIsAFailure() {
+    OutputStream full =
+        new OutputStream() {
+          @Override
+          public void write(int value) throws IOException {
+            throw new IOException("No space left on device");
+          }
+        };
+    Screen screen =
+        new Screen(
+            new PrintStream(full, true, UTF_8), new PrintStream(err, true, UTF_8), "", false, 80);
+
+    assertThat(Main.run(new Context(environment, screen), "version"))
+        .isEqualTo(ExitCode.ENVIRONMENT.code());
+    assertThat(err.toString(UTF_8)).startsWith("lathe: standard output takes no more\n");
   }
 
   @Test

@@ -63,4 +63,13 @@ class ProgressTest {
     assertThat(Progress.bytes(98_400_000)).isEqualTo("98 MB");
     assertThat(Progress.bytes(1_240_000_000)).isEqualTo("1.24 GB");
   }
+
+  @Test
+  void sizesNeverRoundUpToAThousandOfTheSmallerUnit() {
+    assertThat(Progress.bytes(999)).isEqualTo("999 B");
+    assertThat(Progress.bytes(999_499)).isEqualTo("999 kB");
+    assertThat(Progress.bytes(999_500)).isEqualTo("1.0 MB");
+    assertThat(Progress.bytes(98_362_432)).isEqualTo("98 MB");
+    assertThat(Progress.bytes(999_500_000)).isEqualTo("1.00 GB");
+  }
 }
