@@ -134,6 +134,7 @@ public final class StrictJson {
 
   private static String reason(JsonProcessingException e) {
     return e.getOriginalMessage()
+        .replaceAll(" \\(start marker at .*?column: \\d+\\]?\\)", "")
         .replaceAll(", from `StreamReadConstraints[^`]*`", "")
         .replaceAll("\\s+", " ")
         .strip();

@@ -40,6 +40,7 @@ class StrictJsonTest {
           {"a":1,} | Unexpected character
           {'a':1} | Unexpected character
           {"a": | Unexpected end-of-input
+          {"a":1 | Unexpected end-of-input: expected close marker for Object
           {/**/"a":1} | Unexpected character
           """)
   void whatOtherReadersLetPassIsRefusedWithItsPlace(String json, String reason) {
@@ -50,7 +51,11 @@ class StrictJsonTest {
     assertThatThrownBy(() -> StrictJson.parse(json))
         .isInstanceOfSatisfying(
             JsonProcessingException.class,
-            e -> assertThat(StrictJson.explain(e)).contains(reason).contains(", column "));
+            e ->
+                assertThat(StrictJson.explain(e))
+                    .contains(reason)
+                    .contains(", column ")
+                    .doesNotContain("Source"));
   }
 
   @Test

@@ -138,8 +138,8 @@ final class TrainingScreen implements FineTuning.Watcher, AutoCloseable {
             : "";
     return String.format(
         Locale.ROOT,
-        "%d steps in %s: mean loss %.4f%s; %,.0f tokens/s, %s at most%nadapter in '%s'",
-        finished.steps(),
+        "%s in %s: mean loss %.4f%s; %,.0f tokens/s, %s at most%nadapter in '%s'",
+        finished.steps() == 1 ? "1 step" : finished.steps() + " steps",
         PlanText.time(finished.seconds()),
         finished.trainLoss(),
         validation,

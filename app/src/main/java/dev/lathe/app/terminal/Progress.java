@@ -81,7 +81,6 @@ public final class Progress implements AutoCloseable {
       screen.err().print("\r\u001b[K");
     }
     screen.err().println(line);
-    stale = true;
     if (screen.errIsTerminal()) {
       draw(nanoTime.getAsLong());
     }

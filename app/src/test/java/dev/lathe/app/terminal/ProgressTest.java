@@ -50,6 +50,16 @@ class ProgressTest {
   }
 
   @Test
+  void aLineAboveTheBarDoesNotRepeatItInAPipe() {
+    try (Progress progress = progress("", 2, Progress.Unit.COUNT)) {
+      progress.update(2, "");
+      progress.note("saved");
+    }
+
+    assertThat(err.toString(UTF_8).lines()).containsExactly("work 100% 2/2 · 0:00", "saved");
+  }
+
+  @Test
   void workThatNeverBeganLeavesNothing() {
     progress("e", 10, Progress.Unit.COUNT).close();
     progress("", 10, Progress.Unit.COUNT).close();

@@ -23,6 +23,12 @@ public final class Planner {
   private static final double FORWARD_SHARE = 0.35;
   private static final double CAUTION = 1.1;
 
+  /// What a run holds at its peak beyond a probe: logs, checkpoints, compiled code.
+  private static final double RUN_GROWTH = 1.05;
+
+  /// Advice stays below what seems to fit: the next run measures anew, and must agree.
+  private static final double ADVISED = 0.9;
+
   private final Job job;
   private final Course course;
   private final Trainer trainer;
@@ -138,7 +144,7 @@ public final class Planner {
   }
 
   private void requireRoom(int tokens) {
-    long expected = expectedBytes(tokens);
+    long expected = (long) (expectedBytes(tokens) * RUN_GROWTH);
     if (expected <= memory.limitBytes()) {
       return;
     }
@@ -155,12 +161,15 @@ public final class Planner {
 
   private String largestThatFits(int tokens) {
     double perToken = probes.isEmpty() ? 0 : bytesPerToken();
-    int fits = perToken > 0 ? (int) ((memory.limitBytes() - restingBytes) / perToken / CAUTION) : 0;
+    double room = memory.limitBytes() / RUN_GROWTH - restingBytes;
+    int fits = perToken > 0 ? (int) (room / perToken / CAUTION * ADVISED) / 8 * 8 : 0;
     int longestRow = job.train().stream().mapToInt(EncodedRow::tokens).max().orElse(0);
     if (fits < 16) {
       return "the base model alone takes "
           + String.format(Locale.ROOT, "%.2f GB", restingBytes / 1e9)
-          + ": free memory, use bf16=true, or take a smaller model";
+          + (job.recipe().optimization().precision() == Recipe.Precision.BF16
+              ? ": free memory, or take a smaller model"
+              : ": free memory, use bf16=true, or take a smaller model");
     }
     if (longestRow <= fits && tokens > longestRow) {
       return "tokens_in_flight=" + fits + " fits";

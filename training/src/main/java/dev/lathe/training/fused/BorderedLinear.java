@@ -132,15 +132,12 @@ final class BorderedLinear implements AutoCloseable {
       return;
     }
     Matrix dropped = work.dropped(in + tail);
+    Matrix low = work.lowOfOne(padded);
     for (int j = 0; j < adapted.size(); j++) {
-      drop(x, dropped, adapted.get(j), tokens, work, dropoutSeed);
-      Matrix low = work.lowOfOne(padded);
+      DropoutPass mask = mask(j, dropoutSeed);
+      work.team().forRows(tokens, (from, to) -> mask.copy(x, dropped, from, to));
       torch.mm_out(low.rows(tokens), dropped.rows(tokens), a.rows(j * padded, padded).t());
-      int column = j * padded;
-      for (int t = 0; t < tokens; t++) {
-        Lanes.segment(work.low(tail).at(t, column), 2L * padded)
-            .copyFrom(Lanes.segment(low.at(t), 2L * padded));
-      }
+      work.low(tail).rows(tokens).narrow(1, (long) j * padded, padded).copy_(low.rows(tokens));
     }
   }
 
@@ -148,25 +145,9 @@ final class BorderedLinear implements AutoCloseable {
     return factors.spec().dropout() == 0 || seed == Workspace.NO_DROPOUT;
   }
 
-  private void drop(
-      Matrix x, Matrix dropped, Projection projection, int tokens, Workspace work, long seed) {
-    long key = DropoutMask.key(seed, layer, projection);
-    double share = factors.spec().dropout();
-    int threshold = DropoutMask.threshold(share);
-    float kept = (float) (1 / (1 - share));
-    work.team()
-        .forRows(
-            tokens,
-            (from, to) -> {
-              for (int t = from; t < to; t++) {
-                for (int i = 0; i < in; i++) {
-                  boolean stays = DropoutMask.keeps(key, (long) t * in + i, threshold);
-                  float value = stays ? Lanes.getBf16(x.at(t, i)) * kept : 0;
-                  Lanes.setBf16(dropped.at(t, i), value);
-                }
-                Lanes.zero(dropped.at(t, in), 2L * (dropped.columns() - in));
-              }
-            });
+  private DropoutPass mask(int j, long seed) {
+    return new DropoutPass(
+        DropoutMask.key(seed, layer, adapted.get(j)), in, factors.spec().dropout());
   }
 
   private static void writeTail(
@@ -219,18 +200,8 @@ final class BorderedLinear implements AutoCloseable {
     for (int j = 0; j < adapted.size(); j++) {
       Tensor one = z.rows(tokens).narrow(1, (long) j * padded, padded).contiguous();
       torch.mm_out(through.rows(tokens), one, a.rows(j * padded, padded));
-      drop(through, through, adapted.get(j), tokens, work, seed);
-      work.team()
-          .forRows(
-              tokens,
-              (from, to) -> {
-                for (int t = from; t < to; t++) {
-                  for (int i = 0; i < in; i++) {
-                    float sum = Lanes.getBf16(more.at(t, i)) + Lanes.getBf16(through.at(t, i));
-                    Lanes.setBf16(more.at(t, i), sum);
-                  }
-                }
-              });
+      DropoutPass mask = mask(j, seed);
+      work.team().forRows(tokens, (from, to) -> mask.add(through, more, from, to));
     }
   }
 
@@ -264,7 +235,8 @@ final class BorderedLinear implements AutoCloseable {
     }
     Matrix dropped = work.dropped(in + tail);
     for (int j = 0; j < adapted.size(); j++) {
-      drop(x, dropped, adapted.get(j), tokens, work, seed);
+      DropoutPass mask = mask(j, seed);
+      work.team().forRows(tokens, (from, to) -> mask.copy(x, dropped, from, to));
       Tensor one = z.narrow(1, (long) j * padded, padded).contiguous();
       torch.mm_out(dA.rows(j * padded, padded), one.t(), dropped.rows(tokens));
     }

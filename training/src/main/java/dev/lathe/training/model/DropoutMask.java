@@ -9,13 +9,27 @@ import dev.lathe.compute.model.ModelConfig.Projection;
 /// mask of every layer and projection is its own.
 public final class DropoutMask {
   /*
-   * SplitMix64 used as a counter-based generator: the finaliser of [1] over key + (index + 1) * the
-   * golden gamma. The upper 24 bits, compared with the share times 2^24, decide.
+   * The finaliser of MurmurHash3 [1] over a counter: h = index * C1 + k1, then its rounds, k2 added
+   * behind the first multiplication so that no two masks are the same sequence shifted. 32 bits
+   * throughout, so that a vector holds as many hashes as numbers. The upper 24 bits, compared with
+   * the share times 2^24, decide. k1 and k2 are the halves of a key by SplitMix64 [2].
    *
-   * [1] Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014
+   * [1] Appleby, MurmurHash3, fmix32, 2011
+   * [2] Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014
    */
+  /// Multiplies the index.
+  public static final int SPREAD = 0x9E3779B9;
+
+  /// Multiplier of the first round.
+  public static final int FIRST = 0x85EBCA6B;
+
+  /// Multiplier of the second round.
+  public static final int SECOND = 0xC2B2AE35;
+
   private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
-  private static final int BITS = 24;
+
+  /// Bits of a hash that are compared.
+  public static final int BITS = 24;
 
   private DropoutMask() {}
 
@@ -40,7 +54,21 @@ public final class DropoutMask {
   /// @param index `t * in + i`
   /// @param threshold from [#threshold]
   public static boolean keeps(long key, long index, int threshold) {
-    return (mix(key + (index + 1) * GOLDEN_GAMMA) >>> (Long.SIZE - BITS)) >= threshold;
+    int hash = (int) index * SPREAD + first(key);
+    hash = (hash ^ (hash >>> 16)) * FIRST + second(key);
+    hash = (hash ^ (hash >>> 13)) * SECOND;
+    hash ^= hash >>> 16;
+    return (hash >>> (Integer.SIZE - BITS)) >= threshold;
+  }
+
+  /// The half of a key that is added to the index.
+  public static int first(long key) {
+    return (int) (key >>> Integer.SIZE);
+  }
+
+  /// The half of a key that is added behind the first multiplication.
+  public static int second(long key) {
+    return (int) key;
   }
 
   /// The factors of all `tokens * in` elements, row-major: `1 / (1 - dropout)` where one stays,
