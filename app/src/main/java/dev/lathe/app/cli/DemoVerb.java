@@ -193,7 +193,7 @@ final class DemoVerb implements Callable<Integer> {
       return switch (FineTuning.run(recipe, model, stop, watcher)) {
         case Outcome.Finished _ -> true;
         case Outcome.Stopped stopped -> {
-          watcher.ended(stopped, command("demo" + (chinese ? " --zh" : "")));
+          watcher.ended(stopped, ShellLine.of(chinese ? List.of("demo", "--zh") : List.of("demo")));
           yield false;
         }
       };
@@ -258,27 +258,14 @@ final class DemoVerb implements Callable<Integer> {
   }
 
   private void next(DemoSet set, Workshop workshop) {
-    String with = set.model() + " --adapter " + quoted(workshop.adapter());
+    String adapter = ShellLine.path(workshop.adapter());
+    String questions = ShellLine.path(set.heldOutFile());
+    List<String> chat = List.of("chat", set.model(), "--adapter", adapter);
+    List<String> compare = List.of("compare", set.model(), "--adapter", adapter, questions);
     step(6, "What to do next");
-    out().println("  talk to it             " + command("chat " + with));
-    out()
-        .println(
-            "  every question, HTML   "
-                + command("compare " + with + " " + quoted(set.heldOutFile())));
-    out().println("  your own data          " + command("train --help"));
-  }
-
-  /// The command as a person types it from the folder they are in.
-  private static String command(String arguments) {
-    return System.getProperty("lathe.command", "lathe") + " " + arguments;
-  }
-
-  private static String quoted(Path path) {
-    Path here = Path.of("").toAbsolutePath();
-    Path shown =
-        path.toAbsolutePath().startsWith(here) ? here.relativize(path.toAbsolutePath()) : path;
-    String text = shown.toString();
-    return text.matches("[\\p{L}\\p{N}_./~+=:@-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+    out().println("  talk to it             " + ShellLine.of(chat));
+    out().println("  every question, HTML   " + ShellLine.of(compare));
+    out().println("  your own data          " + ShellLine.of(List.of("train", "--help")));
   }
 
   private void title(String text) {

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -70,12 +71,14 @@ final class TrainVerb implements Callable<Integer> {
             new TrainingScreen(
                 screen, PlanText.Detail.WHOLE, recipe.output().bar(), interrupts::engage)) {
       Outcome outcome = FineTuning.run(recipe, model, stop, watcher);
-      watcher.ended(outcome, "lathe train " + String.join(" ", arguments));
+      List<String> again = Stream.concat(Stream.of("train"), arguments.stream()).toList();
+      watcher.ended(outcome, ShellLine.of(again));
       return switch (outcome) {
         case Outcome.Stopped _ -> ExitCode.INTERRUPTED.code();
         case Outcome.Finished finished -> {
+          String adapter = finished.directory().toString();
           screen.note(
-              "try it: lathe chat " + recipe.model() + " --adapter " + finished.directory());
+              "try it: " + ShellLine.of(List.of("chat", recipe.model(), "--adapter", adapter)));
           yield ExitCode.OK.code();
         }
       };
