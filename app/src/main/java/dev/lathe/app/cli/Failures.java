@@ -14,6 +14,9 @@ final class Failures {
   /// Prints the failure and names the exit code that goes with it.
   static int report(Screen screen, Throwable failure, boolean debug) {
     LatheException known = known(failure);
+    if (screen.outReaderIsGone()) {
+      return ExitCode.of(LatheException.Kind.ENVIRONMENT).code();
+    }
     String what = String.valueOf(known.getMessage());
     if (!known.remedy().isEmpty()) {
       what = what.substring(0, what.length() - known.remedy().length() - 2);
@@ -30,10 +33,11 @@ final class Failures {
   }
 
   /// Standard output ended before its text did.
-  static LatheException nobodyReads() {
+  static LatheException lostOutput(Screen screen) {
+    String why = screen.outFailure();
     return LatheException.environment(
-        "standard output takes no more",
-        "its reader has ended, or the disk it goes to is full",
+        "standard output takes no more" + (why.isEmpty() ? "" : " (" + why + ")"),
+        "make room where it goes, and run the same again",
         null);
   }
 

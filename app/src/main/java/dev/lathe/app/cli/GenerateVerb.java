@@ -260,7 +260,7 @@ final class GenerateVerb implements Callable<Integer> {
   private void requireWritten(PrintStream out) {
     if (out.checkError()) {
       throw output == null
-          ? Failures.nobodyReads()
+          ? Failures.lostOutput(context.screen())
           : LatheException.environment(
               "'" + output + "' takes no more", "make room on its disk", null);
     }

@@ -75,7 +75,7 @@ public final class Main implements Callable<Integer> {
     int code = commandLine(context, Verbs.neededBy(arguments, context)).execute(arguments);
     boolean lost = context.screen().out().checkError();
     return lost && code == ExitCode.OK.code()
-        ? Failures.report(context.screen(), Failures.nobodyReads(), false)
+        ? Failures.report(context.screen(), Failures.lostOutput(context.screen()), false)
         : code;
   }
 

@@ -2,8 +2,11 @@ package dev.lathe.app.terminal;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Supplier;
 
 /// Where output goes. Results go to [#out()], everything said about the work (progress, notes,
 /// errors) to [#err()]. Both write UTF-8.
@@ -28,6 +31,7 @@ public final class Screen {
 
   private final PrintStream out;
   private final PrintStream err;
+  private final Supplier<String> outFailure;
   private final boolean outIsTerminal;
   private final boolean errIsTerminal;
   private final boolean inIsTerminal;
@@ -39,8 +43,19 @@ public final class Screen {
   /// @param terminals which of stdin, stdout and stderr are terminals: a subset of `ioe`
   /// @param columns width in columns; 0 when unknown
   public Screen(PrintStream out, PrintStream err, String terminals, boolean colours, int columns) {
+    this(out, err, () -> "", terminals, colours, columns);
+  }
+
+  private Screen(
+      PrintStream out,
+      PrintStream err,
+      Supplier<String> outFailure,
+      String terminals,
+      boolean colours,
+      int columns) {
     this.out = out;
     this.err = err;
+    this.outFailure = outFailure;
     this.inIsTerminal = terminals.indexOf('i') >= 0;
     this.outIsTerminal = terminals.indexOf('o') >= 0;
     this.errIsTerminal = terminals.indexOf('e') >= 0;
@@ -51,12 +66,47 @@ public final class Screen {
   /// The screen of this process. The launcher says in `lathe.terminals` and `lathe.columns` what it
   /// found; without it, nothing is a terminal.
   public static Screen ofProcess(boolean colours) {
+    Output out = new Output();
     return new Screen(
-        new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8),
-        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
+        stream(out),
+        stream(new FileOutputStream(FileDescriptor.err)),
+        () -> out.failure,
         System.getProperty("lathe.terminals", ""),
         colours,
         Integer.getInteger("lathe.columns", 0));
+  }
+
+  private static PrintStream stream(OutputStream stream) {
+    return new PrintStream(stream, true, StandardCharsets.UTF_8);
+  }
+
+  /// Standard output that remembers why it failed, which [PrintStream] keeps to itself.
+  private static final class Output extends FileOutputStream {
+    private volatile String failure = "";
+
+    Output() {
+      super(FileDescriptor.out);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      try {
+        super.write(bytes, offset, length);
+      } catch (IOException e) {
+        failure = String.valueOf(e.getMessage());
+        throw e;
+      }
+    }
+  }
+
+  /// Why standard output took no more, in the system's words; empty where nothing is known.
+  public String outFailure() {
+    return outFailure.get();
+  }
+
+  /// Whether the reader of standard output has ended, as `head` does: no failure worth a word.
+  public boolean outReaderIsGone() {
+    return outFailure().equals("Broken pipe");
   }
 
   /// Results.
