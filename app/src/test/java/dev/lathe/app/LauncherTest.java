@@ -54,7 +54,7 @@ class LauncherTest {
             "sed",
             "sleep",
             "touch")) {
-      Files.createSymbolicLink(tools.resolve(tool), which(tool));
+      script(tools.resolve(tool), "#!/bin/bash\nexec " + which(tool) + " \"$@\"\n");
     }
   }
 

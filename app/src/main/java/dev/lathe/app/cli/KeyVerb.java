@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "key",
     description = {
-      "Make, list and revoke the keys that callers of 'lathe serve' show.",
+      "Make, list and revoke the keys for 'lathe serve'.",
       "",
       "A running server takes notice at once. Kept are keyed hashes only."
     },

@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "serve",
     description = {
-      "Answer over HTTP: OpenAI's and Ollama's APIs, for clients that know either.",
+      "Answer over HTTP, by OpenAI's and Ollama's APIs.",
       "",
       "Listens on this machine only, and needs no key there, until told otherwise: 'lathe key"
           + " create' makes keys, and with the first one every request must show one. Ctrl-C or"
