@@ -43,7 +43,7 @@ class ArchitectureTest {
           row("compute.text", "compute.jinja", "compute.model", "compute.weights"),
           row("compute.adapter", "compute.model", "compute.weights"),
           row("compute.grammar"),
-          row("compute.kernel"),
+          row("compute.kernel", "compute.weights"),
           row(
               "compute.engine",
               "compute.adapter",

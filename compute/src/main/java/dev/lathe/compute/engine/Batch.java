@@ -3,8 +3,8 @@ package dev.lathe.compute.engine;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// The rows of one step: one token each, its position and page table, in runs of one adapter.
-/// Filled anew for every step, never reallocated.
+/// The rows of one step: one token each, its position, page table and adapter. Filled anew for
+/// every step, never reallocated.
 ///
 /// The rows of one stream follow each other by position and are the only ones with its page table:
 /// position `p` is in slot `p % PAGE_TOKENS` of page `table[p / PAGE_TOKENS]`. A [Runner] only
@@ -14,56 +14,42 @@ public final class Batch {
   final int[] positions;
   final int[][] tables;
   final int[] outputRows;
-  final int[] runEnds;
-  final Runner.@Nullable Packed[] runAdapters;
+  final Runner.@Nullable Packed[] adapters;
   int rows;
   int outputs;
-  int runs;
+  private boolean adapted;
 
   Batch(int maxRows) {
     tokens = new int[maxRows];
     positions = new int[maxRows];
     tables = new int[maxRows][];
     outputRows = new int[maxRows];
-    runEnds = new int[maxRows];
-    runAdapters = new Runner.Packed[maxRows];
+    adapters = new Runner.Packed[maxRows];
   }
 
   void clear() {
     Arrays.fill(tables, 0, rows, new int[0]);
-    Arrays.fill(runAdapters, 0, runs, null);
+    Arrays.fill(adapters, 0, rows, null);
     rows = 0;
     outputs = 0;
-    runs = 0;
+    adapted = false;
   }
 
   /// Adds a row and, where `wanted`, asks for its logits.
-  @SuppressWarnings("ReferenceEquality") // packed once for all who use it
   void add(int token, int position, int[] table, Runner.@Nullable Packed adapter, boolean wanted) {
-    if (runs == 0 || runAdapters[runs - 1] != adapter) {
-      runAdapters[runs++] = adapter;
-    }
     tokens[rows] = token;
     positions[rows] = position;
     tables[rows] = table;
+    adapters[rows] = adapter;
+    adapted |= adapter != null;
     if (wanted) {
       outputRows[outputs++] = rows;
     }
     rows++;
-    runEnds[runs - 1] = rows;
-  }
-
-  int runStart(int run) {
-    return run == 0 ? 0 : runEnds[run - 1];
   }
 
   boolean hasAdapters() {
-    for (int run = 0; run < runs; run++) {
-      if (runAdapters[run] != null) {
-        return true;
-      }
-    }
-    return false;
+    return adapted;
   }
 
   /// Rows of the batch; the others of these methods take one of `[0, rows())`.
@@ -87,11 +73,7 @@ public final class Batch {
 
   /// What [Runner#pack] made of the row's adapter; null for the base alone.
   public Runner.@Nullable Packed adapter(int row) {
-    int run = 0;
-    while (row >= runEnds[run]) {
-      run++;
-    }
-    return runAdapters[run];
+    return adapters[row];
   }
 
   /// Rows whose logits are wanted.

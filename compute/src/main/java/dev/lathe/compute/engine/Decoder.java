@@ -2,11 +2,15 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.KvCache;
+import dev.lathe.compute.kernel.LowRank;
 import dev.lathe.compute.kernel.PackedMatrix;
 import dev.lathe.compute.kernel.Rows;
+import dev.lathe.compute.kernel.Scratch;
 import dev.lathe.compute.kernel.Workers;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.model.ModelConfig.Projection;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /// The forward pass over a [Batch]: embedding, layers, final norm, head. Every buffer is made once;
@@ -34,7 +38,7 @@ final class Decoder {
   private final Rows cosines;
   private final Rows sines;
   private final Rows logits;
-  private final float[][] scratch;
+  private final Scratch[] scratch;
   private final double[] frequencies;
   private final int keyColumn;
   private final int valueColumn;
@@ -42,6 +46,7 @@ final class Decoder {
 
   /// @param maxRows most rows of a batch
   /// @param maxOutputs most rows whose logits are computed at once
+  /// @param arena owns what is not on the heap
   Decoder(
       ModelConfig config,
       DecoderWeights weights,
@@ -49,7 +54,8 @@ final class Decoder {
       Kernel kernel,
       Workers workers,
       int maxRows,
-      int maxOutputs) {
+      int maxOutputs,
+      Arena arena) {
     this.config = config;
     this.weights = weights;
     this.cache = cache;
@@ -66,7 +72,8 @@ final class Decoder {
     cosines = Rows.of(maxRows, config.headWidth() / 2);
     sines = Rows.of(maxRows, config.headWidth() / 2);
     logits = Rows.of(maxOutputs, config.vocabulary());
-    scratch = new float[workers.count()][cache.scratch()];
+    scratch = new Scratch[workers.count()];
+    Arrays.setAll(scratch, worker -> new Scratch(arena, cache.scratch()));
     keyColumn = Group.QKV.firstPanel(config, Projection.K) * PANEL;
     valueColumn = Group.QKV.firstPanel(config, Projection.V) * PANEL;
     frequencies = config.rope().inverseFrequencies().stream().mapToDouble(d -> d).toArray();
@@ -101,9 +108,10 @@ final class Decoder {
     rows(count, i -> finalNorm(batch.outputRows[first + i], i));
     PackedMatrix head = weights.head();
     workers.run(
-        (from, to, worker) -> kernel.multiply(head, normed, logits, count, from, to, false),
+        (from, to, worker) ->
+            kernel.multiply(head, normed, logits, count, from, to, scratch[worker]),
         head.panels(),
-        16);
+        8);
     return logits;
   }
 
@@ -147,8 +155,8 @@ final class Decoder {
 
   private void reserveRanks(Batch batch) {
     int most = 0;
-    for (int run = 0; run < batch.runs; run++) {
-      PackedAdapter adapter = (PackedAdapter) batch.runAdapters[run];
+    for (int row = 0; row < batch.rows; row++) {
+      PackedAdapter adapter = (PackedAdapter) batch.adapters[row];
       most = adapter == null ? most : Math.max(most, adapter.maxRanks());
     }
     if (most > ranks.stride()) {
@@ -187,111 +195,95 @@ final class Decoder {
     product(batch, layer, Group.DOWN, gated, delta, null);
   }
 
-  /// One group's product with its adapters, and what follows it panel by panel: bias, gate, or the
-  /// sum with the residual.
+  /// One group's product and what follows it: bias, gate, or the sum with the residual; panel by
+  /// panel, or row by row where adapters add to it first.
   private void product(
       Batch batch, int layer, Group group, Rows x, Rows y, float @Nullable [] bias) {
-    boolean adapted = batch.hasAdapters();
-    if (adapted) {
-      lowRank(batch, layer, group, x);
-    }
     PackedMatrix matrix = weights.layer(layer).of(group);
+    int panels = matrix.panels();
+    if (!batch.hasAdapters()) {
+      workers.run(
+          (first, last, worker) -> {
+            kernel.multiply(matrix, x, y, batch.rows, first, last, scratch[worker]);
+            finish(group, 0, batch.rows, y, bias, first, last);
+          },
+          panels,
+          chunk(panels));
+      return;
+    }
     workers.run(
         (first, last, worker) -> {
-          kernel.multiply(matrix, x, y, batch.rows, first, last, false);
-          if (adapted) {
-            raise(batch, layer, group, y, first, last);
+          int lastPanel = Math.min(last, panels);
+          if (first < lastPanel) {
+            kernel.multiply(matrix, x, y, batch.rows, first, lastPanel, scratch[worker]);
           }
-          finish(group, batch.rows, y, bias, first, last);
+          for (int row = Math.max(first, panels) - panels; row < last - panels; row++) {
+            lower(batch, layer, group, x, row, scratch[worker]);
+          }
         },
-        matrix.panels(),
-        chunk(matrix.panels()));
+        panels + batch.rows,
+        chunk(panels));
+    workers.run(
+        (first, last, worker) -> {
+          for (int row = first; row < last; row++) {
+            raise(batch, layer, group, y, row);
+          }
+          finish(group, first, last, y, bias, 0, panels);
+        },
+        batch.rows,
+        2);
   }
 
-  /// Panels taken at once: whole tiles of four, about eight turns for each thread.
+  /// Panels taken at once: about eight turns for each thread.
   private int chunk(int panels) {
-    int share = panels / (workers.count() * 8);
-    return Math.clamp(share / 4 * 4L, 4, 32);
+    return Math.clamp(panels / (workers.count() * 8L), 2, 8);
   }
 
-  /// `A x` of every run that has an adapter there.
-  private void lowRank(Batch batch, int layer, Group group, Rows x) {
-    workers.run(
-        (first, last, worker) -> {
-          for (int run = first; run < last; run++) {
-            PackedAdapter.Part part = part(batch, run, layer, group);
-            if (part != null) {
-              int start = batch.runStart(run);
-              int count = batch.runEnds[run] - start;
-              PackedMatrix down = part.down();
-              kernel.multiply(
-                  down, x.from(start, 0), ranks.from(start, 0), count, 0, down.panels(), false);
-            }
-          }
-        },
-        batch.runs,
-        1);
+  private void lower(Batch batch, int layer, Group group, Rows x, int row, Scratch room) {
+    LowRank part = part(batch, row, layer, group);
+    if (part != null) {
+      kernel.lower(part, x.values(), x.at(row), ranks.values(), ranks.at(row), room);
+    }
   }
 
-  private static PackedAdapter.@Nullable Part part(Batch batch, int run, int layer, Group group) {
-    PackedAdapter adapter = (PackedAdapter) batch.runAdapters[run];
+  private void raise(Batch batch, int layer, Group group, Rows y, int row) {
+    LowRank part = part(batch, row, layer, group);
+    if (part != null) {
+      kernel.raise(part, ranks.values(), ranks.at(row), y.values(), y.at(row));
+    }
+  }
+
+  private static @Nullable LowRank part(Batch batch, int row, int layer, Group group) {
+    PackedAdapter adapter = (PackedAdapter) batch.adapters[row];
     return adapter == null ? null : adapter.part(layer, group);
   }
 
-  /// Adds `B (A x)` to panels `[first, last)` of the group's result.
-  private void raise(Batch batch, int layer, Group group, Rows y, int first, int last) {
-    for (int run = 0; run < batch.runs; run++) {
-      PackedAdapter.Part part = part(batch, run, layer, group);
-      if (part != null) {
-        int start = batch.runStart(run);
-        int count = batch.runEnds[run] - start;
-        for (PackedAdapter.Up up : part.ups()) {
-          raise(up, start, count, y, first, last);
-        }
-      }
-    }
-  }
-
-  private void raise(PackedAdapter.Up up, int start, int count, Rows y, int first, int last) {
-    Rows x = ranks.from(start, up.rankOffset());
-    if (up.panelStep() == 1) {
-      int from = Math.max(first - up.firstPanel(), 0);
-      int to = Math.min(last - up.firstPanel(), up.matrix().panels());
-      if (from < to) {
-        Rows target = y.from(start, up.firstPanel() * PANEL);
-        kernel.multiply(up.matrix(), x, target, count, from, to, true);
-      }
-    } else {
-      for (int panel = first; panel < last; panel++) {
-        int own = panel - up.firstPanel();
-        if (own >= 0 && own % up.panelStep() == 0) {
-          int at = own / up.panelStep();
-          Rows target = y.from(start, (panel - at) * PANEL);
-          kernel.multiply(up.matrix(), x, target, count, at, at + 1, true);
-        }
-      }
-    }
-  }
-
-  private void finish(Group group, int rows, Rows y, float @Nullable [] bias, int first, int last) {
+  private void finish(
+      Group group,
+      int firstRow,
+      int lastRow,
+      Rows y,
+      float @Nullable [] bias,
+      int first,
+      int last) {
     int column = first * PANEL;
     int count = (last - first) * PANEL;
     switch (group) {
       case QKV -> {
         if (bias != null) {
-          for (int row = 0; row < rows; row++) {
+          for (int row = firstRow; row < lastRow; row++) {
             addBias(y.values(), y.at(row), bias, column, count);
           }
         }
       }
       case OUT, DOWN -> {
-        for (int row = 0; row < rows; row++) {
+        for (int row = firstRow; row < lastRow; row++) {
           kernel.add(
               residual.values(), residual.at(row) + column, y.values(), y.at(row) + column, count);
         }
       }
       case GATE_UP -> {
-        for (int row = 0; row < rows; row++) {
+        for (int row = firstRow; row < lastRow; row++) {
           for (int panel = first; panel < last; panel += 2) {
             int gate = y.at(row) + panel * PANEL;
             int to = gated.at(row) + panel / 2 * PANEL;

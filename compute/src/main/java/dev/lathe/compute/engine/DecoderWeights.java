@@ -1,6 +1,7 @@
 package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.kernel.Format;
 import dev.lathe.compute.kernel.PackedMatrix;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.kernel.Workers;
@@ -12,7 +13,10 @@ import dev.lathe.compute.weights.WeightSource;
 import dev.lathe.compute.weights.WeightTensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// All weights of a decoder, packed for the kernels. A tied head is the embedding's own panels.
@@ -67,14 +71,34 @@ final class DecoderWeights {
     return layers.get(layer);
   }
 
-  /// Bytes that the packed matrices of a model take.
-  static long bytes(ModelConfig config, Storage storage) {
-    long layer = 0;
-    for (Group group : Group.values()) {
-      layer += storage.bytes(group.panels(config) * PackedMatrix.PANEL, group.in(config));
+  /// The formats that occur, for messages: `Q4_1, Q8_0`.
+  String formats() {
+    Set<Format> formats = new LinkedHashSet<>();
+    for (Layer layer : layers) {
+      for (Group group : Group.values()) {
+        formats.addAll(layer.of(group).formats());
+      }
     }
-    long table = storage.bytes(config.vocabulary(), config.width());
-    return layer * config.layers() + table * (config.tiedEmbeddings() ? 1 : 2);
+    formats.addAll(head.formats());
+    return formats.stream().map(Format::name).collect(Collectors.joining(", "));
+  }
+
+  /// Bytes that the packed matrices of a model take.
+  static long bytes(ModelConfig config, WeightSource source, Storage storage) {
+    Loader loader = new Loader(config, source, storage);
+    long bytes = 0;
+    for (int layer = 0; layer < config.layers(); layer++) {
+      for (Projection projection : Projection.values()) {
+        WeightTensor tensor = loader.tensor(layer, projection);
+        Format format = storage.format(tensor.type(), false);
+        bytes += format.bytes(config.out(projection), config.in(projection));
+      }
+    }
+    for (String name : loader.tables()) {
+      Format format = storage.format(source.tensor(name).type(), true);
+      bytes += format.bytes(config.vocabulary(), config.width());
+    }
+    return bytes;
   }
 
   /// Reads and packs everything.
@@ -82,30 +106,42 @@ final class DecoderWeights {
   /// @param arena owns the packed matrices
   static DecoderWeights load(
       ModelConfig config, WeightSource source, Storage storage, Arena arena, Workers workers) {
-    return new Loader(config, source, storage, arena, workers).load();
+    return new Loader(config, source, storage).load(arena, workers);
   }
 
-  private record Loader(
-      ModelConfig config, WeightSource source, Storage storage, Arena arena, Workers workers) {
-    DecoderWeights load() {
-      PackedMatrix embedding = table(WeightNames.EMBEDDING);
-      PackedMatrix head = config.tiedEmbeddings() ? embedding : table(WeightNames.HEAD);
+  private record Loader(ModelConfig config, WeightSource source, Storage storage) {
+    DecoderWeights load(Arena arena, Workers workers) {
+      WeightPacker packer = new WeightPacker(arena, workers);
+      PackedMatrix embedding = table(WeightNames.EMBEDDING, packer);
+      PackedMatrix head = config.tiedEmbeddings() ? embedding : table(WeightNames.HEAD, packer);
       List<Layer> layers = new ArrayList<>();
       for (int layer = 0; layer < config.layers(); layer++) {
-        layers.add(layer(layer));
+        layers.add(layer(layer, packer));
       }
       return new DecoderWeights(embedding, head, vector(WeightNames.FINAL_NORM), layers);
     }
 
-    private Layer layer(int layer) {
+    List<String> tables() {
+      return config.tiedEmbeddings()
+          ? List.of(WeightNames.EMBEDDING)
+          : List.of(WeightNames.EMBEDDING, WeightNames.HEAD);
+    }
+
+    WeightTensor tensor(int layer, Projection projection) {
+      WeightTensor tensor = source.tensor(WeightNames.weight(layer, projection));
+      checkShape(tensor, List.of((long) config.out(projection), (long) config.in(projection)));
+      return tensor;
+    }
+
+    private Layer layer(int layer, WeightPacker packer) {
       return new Layer(
           vector(WeightNames.attentionNorm(layer)),
-          group(layer, Group.QKV),
+          group(layer, Group.QKV, packer),
           config.attentionBias() ? bias(layer) : null,
-          group(layer, Group.OUT),
+          group(layer, Group.OUT, packer),
           vector(WeightNames.mlpNorm(layer)),
-          group(layer, Group.GATE_UP),
-          group(layer, Group.DOWN));
+          group(layer, Group.GATE_UP, packer),
+          group(layer, Group.DOWN, packer));
     }
 
     private float[] vector(String name) {
@@ -130,42 +166,29 @@ final class DecoderWeights {
       return bias;
     }
 
-    private PackedMatrix table(String name) {
+    private PackedMatrix table(String name, WeightPacker packer) {
       WeightTensor tensor = source.tensor(name);
       checkShape(tensor, List.of((long) config.vocabulary(), (long) config.width()));
-      PackedMatrix matrix =
-          PackedMatrix.allocate(storage, config.vocabulary(), config.width(), arena);
-      pack(matrix, tensor, 0, 1);
+      Format format = storage.format(tensor.type(), true);
+      PackedMatrix matrix = packer.allocate(format, config.vocabulary(), config.width());
+      packer.pack(matrix, tensor, format, 0, 1);
       return matrix;
     }
 
-    private PackedMatrix group(int layer, Group group) {
-      int outputs = group.panels(config) * PackedMatrix.PANEL;
-      PackedMatrix matrix = PackedMatrix.allocate(storage, outputs, group.in(config), arena);
+    private PackedMatrix group(int layer, Group group, WeightPacker packer) {
+      Format[] formats = new Format[group.panels(config)];
       for (Projection projection : group.members()) {
-        WeightTensor tensor = source.tensor(WeightNames.weight(layer, projection));
-        checkShape(tensor, List.of((long) config.out(projection), (long) config.in(projection)));
-        pack(matrix, tensor, group.firstPanel(config, projection), group.panelStep());
+        Format format = storage.format(tensor(layer, projection).type(), false);
+        for (int i = 0; i < Group.panels(config, projection); i++) {
+          formats[group.firstPanel(config, projection) + i * group.panelStep()] = format;
+        }
+      }
+      PackedMatrix matrix = packer.allocate(List.of(formats), group.in(config));
+      for (Projection projection : group.members()) {
+        int first = group.firstPanel(config, projection);
+        packer.pack(matrix, tensor(layer, projection), formats[first], first, group.panelStep());
       }
       return matrix;
-    }
-
-    /// Packs a tensor's rows, 16 at a time, into every `step`-th panel from `firstPanel` on.
-    private void pack(PackedMatrix matrix, WeightTensor tensor, int firstPanel, int step) {
-      int rows = tensor.rows();
-      int columns = tensor.columns();
-      workers.run(
-          (first, last, worker) -> {
-            float[] block = new float[PackedMatrix.PANEL * columns];
-            for (int panel = first; panel < last; panel++) {
-              int row = panel * PackedMatrix.PANEL;
-              int count = Math.min(PackedMatrix.PANEL, rows - row);
-              Dequantize.toF32(tensor, (long) row * columns, block, 0, count * columns);
-              matrix.pack(firstPanel + panel * step, block, count);
-            }
-          },
-          PackedMatrix.padded(rows) / PackedMatrix.PANEL,
-          16);
     }
 
     private static void checkShape(WeightTensor tensor, List<Long> wanted) {

@@ -88,7 +88,7 @@ public final class JavaEngine implements Engine {
     return config;
   }
 
-  /// What computes, for messages: `vector, 16 lanes, 2 threads, BF16 weights`.
+  /// What computes, for messages: `vector, 16 lanes, 2 threads, weights Q4_1, Q8_0`.
   public String description() {
     return runner.description();
   }

@@ -36,10 +36,17 @@ final class JavaRunner implements Runner {
         new KvCache(config.layers(), config.kvHeads(), config.headWidth(), settings.pages(), arena);
     decoder =
         new Decoder(
-            config, weights, cache, kernel, workers, settings.maxRows(), settings.maxStreams());
+            config,
+            weights,
+            cache,
+            kernel,
+            workers,
+            settings.maxRows(),
+            settings.maxStreams(),
+            arena);
     description =
-        "%s, %d threads, %s weights"
-            .formatted(kernel.description(), workers.count(), settings.weightStorage());
+        "%s, %d threads, weights %s"
+            .formatted(kernel.description(), workers.count(), weights.formats());
   }
 
   /// Loads the weights; the source may be closed afterwards.
@@ -47,7 +54,7 @@ final class JavaRunner implements Runner {
   /// @throws LatheException when the memory does not suffice, with the numbers
   static JavaRunner open(
       ModelConfig config, WeightSource source, EngineSettings settings, Kernel kernel) {
-    MemoryCheck.require(config, settings, FreeMemory.now());
+    MemoryCheck.require(config, source, settings, FreeMemory.now());
     Arena arena = Arena.ofShared();
     Workers workers = new Workers(settings.threads(), "lathe-worker");
     try {

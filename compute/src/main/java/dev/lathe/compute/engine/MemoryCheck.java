@@ -4,6 +4,7 @@ import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.model.ModelConfig;
+import dev.lathe.compute.weights.WeightSource;
 
 /// Refuses to load what does not fit the memory.
 final class MemoryCheck {
@@ -12,8 +13,9 @@ final class MemoryCheck {
   private MemoryCheck() {}
 
   /// @throws LatheException with the numbers when weights, cache and buffers exceed what is free
-  static void require(ModelConfig config, EngineSettings settings, FreeMemory free) {
-    long weights = DecoderWeights.bytes(config, settings.weightStorage());
+  static void require(
+      ModelConfig config, WeightSource source, EngineSettings settings, FreeMemory free) {
+    long weights = DecoderWeights.bytes(config, source, settings.weightStorage());
     long cache =
         KvCache.pageBytes(config.layers(), config.kvHeads(), config.headWidth()) * settings.pages();
     long buffers = Decoder.bytes(config, settings.maxRows(), settings.maxStreams());

@@ -3,53 +3,37 @@ package dev.lathe.compute.engine;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.Adapter.Factor;
+import dev.lathe.compute.kernel.LowRank;
 import dev.lathe.compute.kernel.PackedMatrix;
-import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.ModelConfig;
+import dev.lathe.compute.model.ModelConfig.Projection;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The factors of one adapter, packed: for each layer and group the A factors of its projections as
-/// one matrix, and each B with the scaling multiplied in. Holds one piece of memory until closed,
-/// so that the system has it back at once.
+/// The factors of one adapter, packed in bfloat16: for each layer and group those of its
+/// projections. Holds one piece of memory until closed, so that the system has it back at once.
 final class PackedAdapter implements Runner.Packed {
-  /// The factors of one group in one layer.
-  ///
-  /// @param down `[sum of ranks, in]`
-  /// @param ups one per adapted projection
-  record Part(PackedMatrix down, List<Up> ups) {}
-
-  /// One B.
-  ///
-  /// @param matrix `[out, R]`, scaling included
-  /// @param rankOffset first column of its R inputs in the result of `down`
-  /// @param firstPanel panel of the group's result where its panel 0 adds
-  /// @param panelStep panels of the group's result from one of its panels to the next
-  record Up(PackedMatrix matrix, int rankOffset, int firstPanel, int panelStep) {}
-
-  private static final Storage STORAGE = Storage.F32;
-
   private final Arena arena = Arena.ofShared();
   private final long bytes;
   private final SegmentAllocator memory;
-  private final @Nullable Part[] parts;
+  private final @Nullable LowRank[] parts;
   private final int maxRanks;
 
   private PackedAdapter(ModelConfig config, Adapter adapter) {
     bytes = bytes(config, adapter);
     memory = SegmentAllocator.slicingAllocator(arena.allocate(bytes, PackedMatrix.ALIGNMENT));
-    parts = new Part[config.layers() * Group.values().length];
+    parts = new LowRank[config.layers() * Group.values().length];
     int most = 0;
     for (int layer = 0; layer < config.layers(); layer++) {
       for (Group group : Group.values()) {
         List<Factor> factors = factors(adapter, layer, group);
         if (!factors.isEmpty()) {
-          Part part = part(config, group, factors);
+          LowRank part = part(config, group, factors);
           parts[layer * Group.values().length + group.ordinal()] = part;
-          most = Math.max(most, part.down().outputs());
+          most = Math.max(most, part.ranks());
         }
       }
     }
@@ -73,24 +57,14 @@ final class PackedAdapter implements Runner.Packed {
 
   private static long bytes(ModelConfig config, Adapter adapter) {
     long sum = 0;
-    for (int layer = 0; layer < config.layers(); layer++) {
-      for (Group group : Group.values()) {
-        int ranks = 0;
-        for (Factor factor : factors(adapter, layer, group)) {
-          ranks += factor.rank();
-          sum += aligned(STORAGE.bytes(config.out(factor.projection()), factor.rank()));
-        }
-        sum += ranks == 0 ? 0 : aligned(STORAGE.bytes(ranks, group.in(config)));
-      }
+    for (Factor factor : adapter.factors()) {
+      Projection projection = factor.projection();
+      sum += LowRank.bytes(config.in(projection), config.out(projection), factor.rank());
     }
     return sum;
   }
 
-  private static long aligned(long bytes) {
-    return (bytes + PackedMatrix.ALIGNMENT - 1) / PackedMatrix.ALIGNMENT * PackedMatrix.ALIGNMENT;
-  }
-
-  @Nullable Part part(int layer, Group group) {
+  @Nullable LowRank part(int layer, Group group) {
     return parts[layer * Group.values().length + group.ordinal()];
   }
 
@@ -104,39 +78,19 @@ final class PackedAdapter implements Runner.Packed {
     return found;
   }
 
-  private Part part(ModelConfig config, Group group, List<Factor> factors) {
-    int ranks = factors.stream().mapToInt(Factor::rank).sum();
-    int in = group.in(config);
-    float[] a = new float[ranks * in];
-    List<Up> ups = new ArrayList<>();
-    int rank = 0;
+  private LowRank part(ModelConfig config, Group group, List<Factor> factors) {
+    List<LowRank.Factor> packed = new ArrayList<>();
     for (Factor factor : factors) {
-      System.arraycopy(factor.a(), 0, a, rank * in, factor.a().length);
-      int firstPanel = group.firstPanel(config, factor.projection());
-      ups.add(new Up(up(config, factor), rank, firstPanel, group.panelStep()));
-      rank += factor.rank();
+      packed.add(
+          new LowRank.Factor(
+              factor.a(),
+              factor.b(),
+              factor.rank(),
+              factor.scaling(),
+              group.firstPanel(config, factor.projection()),
+              group.panelStep()));
     }
-    return new Part(matrix(a, ranks, in), ups);
-  }
-
-  private PackedMatrix up(ModelConfig config, Factor factor) {
-    float[] b = factor.b().clone();
-    for (int i = 0; i < b.length; i++) {
-      b[i] *= factor.scaling();
-    }
-    return matrix(b, config.out(factor.projection()), factor.rank());
-  }
-
-  private PackedMatrix matrix(float[] values, int outputs, int inputs) {
-    PackedMatrix matrix = PackedMatrix.allocate(STORAGE, outputs, inputs, memory);
-    float[] block = new float[PackedMatrix.PANEL * inputs];
-    for (int panel = 0; panel < matrix.panels(); panel++) {
-      int row = panel * PackedMatrix.PANEL;
-      int count = Math.min(PackedMatrix.PANEL, outputs - row);
-      System.arraycopy(values, row * inputs, block, 0, count * inputs);
-      matrix.pack(panel, block, count);
-    }
-    return matrix;
+    return new LowRank(group.in(config), packed, memory);
   }
 
   /// Refuses an adapter that cannot be applied whole to the base, with all reasons.

@@ -50,7 +50,7 @@ public interface Runner extends AutoCloseable {
   /// Most rows whose logits are computed at once.
   int maxOutputs();
 
-  /// What computes, for messages: `vector, 16 lanes, 2 threads, BF16 weights`.
+  /// What computes, for messages: `vector, 16 lanes, 2 threads, weights Q4_1, Q8_0`.
   String description();
 
   @Override

@@ -16,10 +16,19 @@ public sealed interface Kernel permits VectorKernel, ScalarKernel {
 
   /// `y[r, n] = sum over k of x[r, k] w[n, k]` for the outputs of panels `[first, last)`.
   ///
-  /// @param x `[rows, K]`
+  /// @param x `[rows, K rounded up to panels]`, zero behind K
   /// @param y `[rows, N rounded up to panels]`
-  /// @param add adds to what `y` holds instead of replacing it
-  void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, boolean add);
+  /// @param scratch of the calling thread
+  void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, Scratch scratch);
+
+  /// `ranks = s A x` for one row.
+  ///
+  /// @param x at least K rounded up to 32 values, zero behind K
+  /// @param ranks [LowRank#ranks] results
+  void lower(LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch);
+
+  /// `y += B ranks` for one row, at the panels that the factors name.
+  void raise(LowRank factors, float[] ranks, int ranksAt, float[] y, int yAt);
 
   /// RMSNorm of one row of `weight.length` values: `y = x / sqrt(mean(x^2) + epsilon) * weight`.
   void norm(float[] x, int xAt, float[] weight, float epsilon, float[] y, int yAt);
@@ -37,7 +46,7 @@ public sealed interface Kernel permits VectorKernel, ScalarKernel {
   /// @param length keys that the row sees, its own included
   /// @param q `[group, D]` rotated queries of one row
   /// @param out `[group, D]`
-  /// @param scratch at least [KvCache#scratch]
+  /// @param scratch of the calling thread, made for this cache
   void attend(
       KvCache cache,
       int[] table,
@@ -49,7 +58,7 @@ public sealed interface Kernel permits VectorKernel, ScalarKernel {
       int group,
       float[] out,
       int outAt,
-      float[] scratch);
+      Scratch scratch);
 
   /// Index of the largest of `count` values, the first of equals; -1 when one is not a number.
   int argmax(float[] x, int at, int count);

@@ -37,7 +37,7 @@ public final class KvCache {
 
   /// Floats of scratch that attention over this cache needs.
   public int scratch() {
-    return SLOTS + valueStride;
+    return SLOTS + valueStride + 16;
   }
 
   int headWidth() {

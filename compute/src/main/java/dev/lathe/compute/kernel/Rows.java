@@ -1,7 +1,8 @@
 package dev.lathe.compute.kernel;
 
-/// Rows of activations in one array: row `r` begins at `offset + r * stride`. A view, cheap to
-/// make; the array belongs to whoever made it.
+/// Rows of activations in one array: row `r` begins at `offset + r * stride`. What lies between the
+/// width of a row and the next whole panel stays zero. A view, cheap to make; the array belongs to
+/// whoever made it.
 public record Rows(float[] values, int offset, int stride) {
   /// `rows` zeroed rows of at least `width`, each a whole number of panels.
   public static Rows of(int rows, int width) {
@@ -14,8 +15,8 @@ public record Rows(float[] values, int offset, int stride) {
     return offset + row * stride;
   }
 
-  /// The same rows from `first` on, shifted by `column`.
-  public Rows from(int first, int column) {
-    return new Rows(values, offset + first * stride + column, stride);
+  /// The same rows from `first` on.
+  public Rows from(int first) {
+    return new Rows(values, at(first), stride);
   }
 }

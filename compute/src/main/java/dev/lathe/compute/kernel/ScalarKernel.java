@@ -12,17 +12,45 @@ public final class ScalarKernel implements Kernel {
   }
 
   @Override
-  public void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, boolean add) {
+  public void multiply(
+      PackedMatrix w, Rows x, Rows y, int rows, int first, int last, Scratch scratch) {
+    float[] weights = new float[w.inputs()];
     for (int output = first * PackedMatrix.PANEL; output < last * PackedMatrix.PANEL; output++) {
+      w.row(output, weights, 0);
       for (int row = 0; row < rows; row++) {
-        int at = y.at(row) + output;
-        float before = add ? y.values()[at] : 0;
-        boolean scaled = w.storage() == Storage.INT8;
-        float sum = scaled ? 0 : before;
-        for (int k = 0; k < w.inputs(); k++) {
-          sum = Math.fma(x.values()[x.at(row) + k], w.code(output, k), sum);
+        float sum = 0;
+        for (int k = 0; k < weights.length; k++) {
+          sum = Math.fma(x.values()[x.at(row) + k], weights[k], sum);
         }
-        y.values()[at] = scaled ? sum * w.scale(output) + before : sum;
+        y.values()[y.at(row) + output] = sum;
+      }
+    }
+  }
+
+  @Override
+  public void lower(
+      LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch) {
+    for (int rank = 0; rank < factors.ranks(); rank++) {
+      float sum = 0;
+      for (int k = 0; k < factors.pieces() * 32; k++) {
+        long piece = (long) rank * factors.pieces() + k / 32;
+        sum = Math.fma(x[xAt + k], LowRank.value(factors.down(), piece, k % 32), sum);
+      }
+      ranks[ranksAt + rank] = sum * factors.scaling(rank);
+    }
+  }
+
+  @Override
+  public void raise(LowRank factors, float[] ranks, int ranksAt, float[] y, int yAt) {
+    for (LowRank.Up up : factors.ups()) {
+      for (int panel = 0; panel < up.panels(); panel++) {
+        for (int i = 0; i < PackedMatrix.PANEL; i++) {
+          int at = yAt + up.column(panel) + i;
+          for (int r = 0; r < up.ranks(); r++) {
+            float b = LowRank.value(up.data(), (long) panel * up.ranks() + r, i);
+            y[at] = Math.fma(b, ranks[ranksAt + up.firstRank() + r], y[at]);
+          }
+        }
       }
     }
   }
@@ -70,7 +98,7 @@ public final class ScalarKernel implements Kernel {
       int group,
       float[] out,
       int outAt,
-      float[] scratch) {
+      Scratch scratch) {
     int width = cache.headWidth();
     float[] scores = new float[length];
     for (int g = 0; g < group; g++) {

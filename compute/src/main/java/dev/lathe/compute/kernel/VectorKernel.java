@@ -4,7 +4,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -13,9 +12,9 @@ public final class VectorKernel implements Kernel {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   static final int LANES = F.length();
 
-  /// Whether the machine's vectors divide a panel and are wide enough to be filled from bytes.
+  /// Whether the machine's vectors divide half a panel.
   static boolean fits() {
-    return LANES >= 8 && PackedMatrix.PANEL % LANES == 0;
+    return LANES >= 4 && 16 % LANES == 0;
   }
 
   @Override
@@ -24,13 +23,20 @@ public final class VectorKernel implements Kernel {
   }
 
   @Override
-  public void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, boolean add) {
-    int perPanel = PackedMatrix.PANEL / LANES;
-    switch (w.storage()) {
-      case F32 -> FloatPanels.multiply(w, x, y, rows, first * perPanel, last * perPanel, add);
-      case BF16 -> Bfloat16Panels.multiply(w, x, y, rows, first * perPanel, last * perPanel, add);
-      case INT8 -> Int8Panels.multiply(w, x, y, rows, first * perPanel, last * perPanel, add);
-    }
+  public void multiply(
+      PackedMatrix w, Rows x, Rows y, int rows, int first, int last, Scratch scratch) {
+    Products.multiply(w, x, y, rows, first, last, scratch);
+  }
+
+  @Override
+  public void lower(
+      LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch) {
+    LowRankProducts.lower(factors, x, xAt, ranks, ranksAt, scratch.sums);
+  }
+
+  @Override
+  public void raise(LowRank factors, float[] ranks, int ranksAt, float[] y, int yAt) {
+    LowRankProducts.raise(factors, ranks, ranksAt, y, yAt);
   }
 
   @Override
@@ -41,7 +47,11 @@ public final class VectorKernel implements Kernel {
       FloatVector v = FloatVector.fromArray(F, x, xAt + i);
       squares = v.fma(v, squares);
     }
-    float sum = squares.reduceLanes(VectorOperators.ADD);
+    float sum = 0;
+    if (bound > 0) {
+      squares.intoArray(y, yAt);
+      sum = Lanes.fold(y, yAt);
+    }
     for (int i = bound; i < weight.length; i++) {
       sum = Math.fma(x[xAt + i], x[xAt + i], sum);
     }
@@ -58,10 +68,11 @@ public final class VectorKernel implements Kernel {
   @Override
   public void gate(float[] gate, int gateAt, int upAt, float[] y, int yAt, int count) {
     int bound = F.loopBound(count);
+    Lanes.exp(gate, gateAt, -1, 0, y, yAt, bound);
     for (int i = 0; i < bound; i += LANES) {
       FloatVector g = FloatVector.fromArray(F, gate, gateAt + i);
       FloatVector up = FloatVector.fromArray(F, gate, upAt + i);
-      g.div(exp(g.neg()).add(1f)).mul(up).intoArray(y, yAt + i);
+      g.div(FloatVector.fromArray(F, y, yAt + i).add(1f)).mul(up).intoArray(y, yAt + i);
     }
     for (int i = bound; i < count; i++) {
       float g = gate[gateAt + i];
@@ -94,11 +105,11 @@ public final class VectorKernel implements Kernel {
       int group,
       float[] out,
       int outAt,
-      float[] scratch) {
+      Scratch scratch) {
     int width = cache.headWidth();
     for (int g = 0; g < group; g++) {
-      attendHead(cache, table, layer, kvHead, length, q, qAt + g * width, scratch);
-      System.arraycopy(scratch, KvCache.SLOTS, out, outAt + g * width, width);
+      attendHead(cache, table, layer, kvHead, length, q, qAt + g * width, scratch.attention);
+      System.arraycopy(scratch.attention, KvCache.SLOTS, out, outAt + g * width, width);
     }
   }
 
@@ -127,7 +138,7 @@ public final class VectorKernel implements Kernel {
         scale(scratch, KvCache.SLOTS, stride, factor);
         max = pageMax;
       }
-      total += exponentials(scratch, max);
+      total += exponentials(scratch, max, KvCache.SLOTS + stride);
       for (int d = 0; d < stride; d += PackedMatrix.PANEL) {
         weigh(
             page,
@@ -181,14 +192,16 @@ public final class VectorKernel implements Kernel {
     return max.reduceLanes(VectorOperators.MAX);
   }
 
-  private static float exponentials(float[] scores, float max) {
-    FloatVector sum = FloatVector.zero(F);
-    for (int slot = 0; slot < KvCache.SLOTS; slot += LANES) {
-      FloatVector p = exp(FloatVector.fromArray(F, scores, slot).sub(max));
-      p.intoArray(scores, slot);
-      sum = sum.add(p);
+  /// Replaces the scores by their exponentials and returns the sum of these. The place behind the
+  /// scores and the result is room for it.
+  private static float exponentials(float[] scores, float max, int room) {
+    Lanes.exp(scores, 0, 1, -max, scores, 0, KvCache.SLOTS);
+    FloatVector sum = FloatVector.fromArray(F, scores, 0);
+    for (int slot = LANES; slot < KvCache.SLOTS; slot += LANES) {
+      sum = sum.add(FloatVector.fromArray(F, scores, slot));
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    sum.intoArray(scores, room);
+    return Lanes.fold(scores, room);
   }
 
   private static void scale(float[] values, int at, int count, float factor) {
@@ -216,31 +229,6 @@ public final class VectorKernel implements Kernel {
       }
       even.add(odd).intoArray(scratch, resultAt + lane);
     }
-  }
-
-  /// As [ScalarKernel#exp].
-  private static FloatVector exp(FloatVector x) {
-    VectorMask<Float> tiny = x.lt(Exponential.LEAST);
-    FloatVector bounded = x.max(Exponential.LEAST).min(Exponential.MOST);
-    FloatVector shifted =
-        bounded.fma(
-            FloatVector.broadcast(F, Exponential.LOG2E),
-            FloatVector.broadcast(F, Exponential.ROUND));
-    FloatVector n = shifted.sub(Exponential.ROUND);
-    FloatVector r = n.fma(FloatVector.broadcast(F, -Exponential.LN2_HIGH), bounded);
-    r = n.fma(FloatVector.broadcast(F, -Exponential.LN2_LOW), r);
-    FloatVector p = FloatVector.broadcast(F, Exponential.P0);
-    p = p.fma(r, FloatVector.broadcast(F, Exponential.P1));
-    p = p.fma(r, FloatVector.broadcast(F, Exponential.P2));
-    p = p.fma(r, FloatVector.broadcast(F, Exponential.P3));
-    p = p.fma(r, FloatVector.broadcast(F, Exponential.P4));
-    p = p.fma(r, FloatVector.broadcast(F, Exponential.P5));
-    p = p.fma(r.mul(r), r.add(1f));
-    FloatVector result =
-        p.reinterpretAsInts()
-            .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-            .reinterpretAsFloats();
-    return result.blend(0f, tiny);
   }
 
   @Override

@@ -1,7 +1,7 @@
 package dev.lathe.compute.kernel;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -9,10 +9,12 @@ import org.jspecify.annotations.Nullable;
 /// A few threads that share the phases of a step. The caller of [#run] takes part; the others spin
 /// between phases for a while and then park. One caller at a time.
 ///
-/// A phase is cut into units `[0, n)` which the threads take in chunks. The caller waits for chunks
-/// that were taken, never for threads: one that the machine does not let run delays nobody.
+/// A phase is cut into units `[0, n)`, of which each thread has a range of its own, so that what it
+/// reads lies in one piece. It takes them in chunks and then helps with the ranges of the others.
+/// The caller waits for chunks that were taken, never for threads: one that the machine does not
+/// let run delays nobody.
 public final class Workers implements AutoCloseable {
-  /// Looks at the ticket before parking: longer than any gap inside a step.
+  /// Looks at the number of the phase before parking: longer than any gap inside a step.
   private static final int SPINS = 4_000;
 
   /// Looks at the count of finished units before the caller lets other threads run.
@@ -22,16 +24,21 @@ public final class Workers implements AutoCloseable {
 
   private final Thread[] threads;
 
-  /// Number of the phase in the upper half, first unit not yet taken in the lower.
-  private final AtomicLong ticket = new AtomicLong();
+  /// Distance of two tickets, so that no two lie in one cache line.
+  private static final int APART = 16;
+
+  /// For each thread's range, the number of the phase in the upper half and the first unit not yet
+  /// taken in the lower.
+  private final AtomicLongArray tickets;
 
   private final AtomicInteger finished = new AtomicInteger();
   private final AtomicInteger sleepers = new AtomicInteger();
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
   private volatile boolean closed;
+  private volatile int number;
 
-  // Written while the ticket says that no unit is left, before the ticket of their phase is set:
-  // whoever moves the ticket has read the values of its phase.
+  // Written while all tickets say that no unit is left, before a ticket of their phase is set:
+  // whoever moves a ticket has read the values of its phase.
   private volatile @Nullable Phase phase;
   private volatile int units;
   private volatile int chunk;
@@ -48,6 +55,7 @@ public final class Workers implements AutoCloseable {
   /// @param count threads that work, the caller of [#run] included
   public Workers(int count, String name) {
     threads = new Thread[count - 1];
+    tickets = new AtomicLongArray((count + 1) * APART);
     for (int t = 0; t < threads.length; t++) {
       int worker = t + 1;
       threads[t] =
@@ -72,7 +80,11 @@ public final class Workers implements AutoCloseable {
     units = unitCount;
     chunk = chunkUnits;
     finished.set(0);
-    ticket.set(((ticket.get() >>> 32) + 1) << 32);
+    int next = number + 1;
+    for (int range = 0; range < count(); range++) {
+      tickets.set((range + 1) * APART, ((long) next << 32) | start(range, unitCount));
+    }
+    number = next;
     wake();
     take(0);
     for (int spin = 0; finished.get() < unitCount; spin++) {
@@ -82,7 +94,9 @@ public final class Workers implements AutoCloseable {
         LockSupport.parkNanos(1_000);
       }
     }
-    ticket.set(ticket.get() | NONE_LEFT);
+    for (int range = 0; range < count(); range++) {
+      tickets.set((range + 1) * APART, ((long) next << 32) | NONE_LEFT);
+    }
     phase = null;
     rethrow();
   }
@@ -105,32 +119,45 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  /// Takes chunks until none is left.
+  /// First unit of a thread's range.
+  private int start(int range, int unitCount) {
+    return (int) ((long) range * unitCount / count());
+  }
+
+  /// Takes chunks until none is left, of the own range first.
   private void take(int worker) {
-    while (true) {
-      long seen = ticket.get();
-      Phase work = phase;
-      int total = units;
-      int count = chunk;
-      int first = (int) seen;
-      if (first >= total || work == null) {
-        return;
-      }
-      int last = Math.min(first + count, total);
-      if (ticket.compareAndSet(seen, (seen & 0xFFFFFFFF00000000L) | last)) {
-        try {
-          work.run(first, last, worker);
-        } catch (RuntimeException | Error thrown) {
-          failure.compareAndSet(null, thrown);
-        } finally {
-          finished.getAndAdd(last - first);
-        }
+    for (int i = 0; i < count(); i++) {
+      int range = worker + i < count() ? worker + i : worker + i - count();
+      while (takeChunk(range, worker)) {
+        // the next one
       }
     }
   }
 
+  private boolean takeChunk(int range, int worker) {
+    int at = (range + 1) * APART;
+    long seen = tickets.get(at);
+    Phase work = phase;
+    int end = start(range + 1, units);
+    int first = (int) seen;
+    if (first >= end || work == null) {
+      return false;
+    }
+    int last = Math.min(first + chunk, end);
+    if (tickets.compareAndSet(at, seen, (seen & 0xFFFFFFFF00000000L) | last)) {
+      try {
+        work.run(first, last, worker);
+      } catch (RuntimeException | Error thrown) {
+        failure.compareAndSet(null, thrown);
+      } finally {
+        finished.getAndAdd(last - first);
+      }
+    }
+    return true;
+  }
+
   private void serve(int worker) {
-    long seen = 0;
+    int seen = 0;
     while (!closed) {
       seen = await(seen);
       take(worker);
@@ -138,20 +165,20 @@ public final class Workers implements AutoCloseable {
   }
 
   /// Waits for a phase other than `seen` and returns its number.
-  private long await(long seen) {
+  private int await(int seen) {
     for (int spin = 0; spin < SPINS; spin++) {
-      long now = ticket.get() >>> 32;
+      int now = number;
       if (now != seen) {
         return now;
       }
       Thread.onSpinWait();
     }
     sleepers.incrementAndGet();
-    while (ticket.get() >>> 32 == seen && !closed) {
+    while (number == seen && !closed) {
       LockSupport.park(this);
     }
     sleepers.decrementAndGet();
-    return ticket.get() >>> 32;
+    return number;
   }
 
   /// Ends the threads. Not while a phase runs.

@@ -121,7 +121,7 @@ class JavaEngineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"F32", "BF16", "INT8"})
+  @ValueSource(strings = {"F32", "BF16", "INT8", "INT4"})
   void aStreamIsTheSameAloneAndAmongOthersWithOtherAdapters(String storage) throws Exception {
     EngineSettings settings = new EngineSettings(Storage.valueOf(storage), 8, 2048, 2, 24);
     try (Checkpoint model = llama();
@@ -302,6 +302,7 @@ class JavaEngineTest {
       assertThatThrownBy(() ->
               MemoryCheck.require(
                   model.config(),
+                  model.weights(),
                   SETTINGS.withKvTokens(1 << 20),
                   new FreeMemory(100L << 20, "what the control group has left")))
           .isInstanceOf(LatheException.class)

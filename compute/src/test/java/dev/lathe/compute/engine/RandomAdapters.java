@@ -4,12 +4,13 @@ import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.Adapter.Factor;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.model.ModelConfig.Projection;
+import dev.lathe.compute.weights.Dequantize;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
 
-/// Adapters with random factors, strong enough to change what is generated.
+/// Adapters with random factors that bfloat16 holds, strong enough to change what is generated.
 public final class RandomAdapters {
   private RandomAdapters() {}
 
@@ -33,7 +34,8 @@ public final class RandomAdapters {
   private static float[] values(Random random, int count, int inputs) {
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
-      values[i] = (float) (random.nextGaussian() / Math.sqrt(inputs));
+      float value = (float) (random.nextGaussian() / Math.sqrt(inputs));
+      values[i] = Float.intBitsToFloat(Dequantize.bf16(value) << 16);
     }
     return values;
   }

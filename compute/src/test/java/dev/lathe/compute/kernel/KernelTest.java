@@ -1,14 +1,24 @@
 package dev.lathe.compute.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.lathe.compute.LatheException;
+import dev.lathe.compute.weights.DType;
+import dev.lathe.compute.weights.Dequantize;
+import dev.lathe.compute.weights.WeightTensor;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class KernelTest {
   private final Random random = new Random(7);
@@ -23,15 +33,68 @@ class KernelTest {
     return values;
   }
 
-  private static PackedMatrix pack(
-      Storage storage, float[] values, int outputs, int inputs, Arena arena) {
-    PackedMatrix matrix = PackedMatrix.allocate(storage, outputs, inputs, arena);
-    for (int panel = 0; panel < matrix.panels(); panel++) {
-      int from = panel * 16 * inputs;
-      int count = Math.min(16, outputs - panel * 16);
-      matrix.pack(panel, Arrays.copyOfRange(values, from, from + count * inputs), count);
+  /// A matrix of any format and the values that it holds, `[N, K]` row-major.
+  private record Packed(PackedMatrix matrix, float[] values) {}
+
+  private Packed packed(Format format, int outputs, int inputs, Arena arena) {
+    PackedMatrix matrix = PackedMatrix.allocate(format, outputs, inputs, arena);
+    float[] values = fill(matrix, format, 0, 1, outputs, inputs);
+    return new Packed(matrix, values);
+  }
+
+  /// Fills every `step`-th panel from `first` on with random weights.
+  private float[] fill(
+      PackedMatrix matrix, Format format, int first, int step, int outputs, int inputs) {
+    if (!format.isQuantized()) {
+      float[] values = values(outputs * inputs);
+      for (int n = 0; n < outputs; n += 32) {
+        int to = Math.min(outputs, n + 32);
+        float[] rows = Arrays.copyOfRange(values, n * inputs, to * inputs);
+        matrix.pack(first + n / 32 * step, rows, to - n);
+      }
+      for (int i = 0; i < values.length && format == Format.BF16; i++) {
+        values[i] = Float.intBitsToFloat(Dequantize.bf16(values[i]) << 16);
+      }
+      return values;
     }
-    return matrix;
+    byte[] blocks = blocks(format.type(), outputs * inputs);
+    int rowBytes = blocks.length / outputs;
+    for (int n = 0; n < outputs; n += 32) {
+      int count = Math.min(32, outputs - n);
+      byte[] rows = new byte[32 * rowBytes];
+      System.arraycopy(blocks, n * rowBytes, rows, 0, count * rowBytes);
+      matrix.pack(first + n / 32 * step, rows, count, "w");
+    }
+    return Dequantize.toF32(tensor(format.type(), outputs, inputs, blocks));
+  }
+
+  private static WeightTensor tensor(DType type, int outputs, int inputs, byte[] blocks) {
+    List<Long> shape = List.of((long) outputs, (long) inputs);
+    return new WeightTensor("w", type, shape, MemorySegment.ofArray(blocks));
+  }
+
+  /// Random blocks whose half floats are around 0.1.
+  private byte[] blocks(DType type, int count) {
+    byte[] bytes = new byte[(int) type.bytes(count)];
+    random.nextBytes(bytes);
+    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    for (int block = 0; block < bytes.length; block += type.blockBytes()) {
+      buffer.putShort(block + (type == DType.Q6_K ? 208 : 0), half());
+      if (Format.of(type).orElseThrow().scale.name().endsWith("PAIR")) {
+        buffer.putShort(block + 2, half());
+      }
+    }
+    return bytes;
+  }
+
+  private short half() {
+    return Float.floatToFloat16((float) (0.1 * random.nextGaussian()));
+  }
+
+  private static int[] widths(Format format) {
+    return format.isQuantized()
+        ? new int[] {format.type().blockElements(), 768}
+        : new int[] {1, 7, 32, 95, 300};
   }
 
   private Rows rows(int count, int width) {
@@ -43,20 +106,38 @@ class KernelTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Storage.class)
-  void vectorProductsHaveTheBitsOfTheScalarOnes(Storage storage) {
+  @EnumSource(Format.class)
+  void everyFormatKeepsItsValuesExactly(Format format) {
     try (Arena arena = Arena.ofConfined()) {
-      for (int outputs : new int[] {1, 16, 40, 64, 112, 150}) {
-        for (int inputs : new int[] {1, 7, 32, 95}) {
-          PackedMatrix w = pack(storage, values(outputs * inputs), outputs, inputs, arena);
-          for (int count : new int[] {1, 2, 3, 4, 7, 8, 19}) {
+      for (int inputs : widths(format)) {
+        Packed packed = packed(format, 45, inputs, arena);
+        for (int n = 0; n < 45; n++) {
+          float[] row = new float[inputs];
+          packed.matrix.row(n, row, 0);
+          for (int k = 0; k < inputs; k++) {
+            // minus zero equals zero here
+            assertThat(row[k] - packed.values[n * inputs + k]).isZero();
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Format.class)
+  void vectorProductsHaveTheBitsOfTheScalarOnes(Format format) {
+    try (Arena arena = Arena.ofConfined()) {
+      Scratch scratch = new Scratch(arena, 0);
+      for (int outputs : new int[] {1, 32, 40, 150}) {
+        for (int inputs : widths(format)) {
+          PackedMatrix w = packed(format, outputs, inputs, arena).matrix;
+          for (int count : new int[] {1, 2, 3, 4, 5, 8, 19}) {
             Rows x = rows(count, inputs);
             Rows expected = rows(count, outputs);
-            Rows actual = new Rows(expected.values().clone(), 0, expected.stride());
-            boolean add = count % 2 == 0;
+            Rows actual = rows(count, outputs);
 
-            scalar.multiply(w, x, expected, count, 0, w.panels(), add);
-            vector.multiply(w, x, actual, count, 0, w.panels(), add);
+            scalar.multiply(w, x, expected, count, 0, w.panels(), scratch);
+            vector.multiply(w, x, actual, count, 0, w.panels(), scratch);
 
             assertThat(actual.values()).containsExactly(expected.values());
           }
@@ -66,42 +147,47 @@ class KernelTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Storage.class)
-  void aProductIsTheSumOverTheStoredWeights(Storage storage) {
+  @EnumSource(Format.class)
+  void aProductIsTheSumOverTheStoredWeights(Format format) {
     try (Arena arena = Arena.ofConfined()) {
       int outputs = 21;
-      int inputs = 33;
-      float[] weights = values(outputs * inputs);
-      PackedMatrix w = pack(storage, weights, outputs, inputs, arena);
-      Rows x = rows(1, inputs);
-      Rows y = Rows.of(1, outputs);
+      int inputs = 256;
+      Packed packed = packed(format, outputs, inputs, arena);
+      Rows x = rows(3, inputs);
+      Rows y = Rows.of(3, outputs);
 
-      vector.multiply(w, x, y, 1, 0, w.panels(), false);
+      vector.multiply(packed.matrix, x, y, 3, 0, 1, new Scratch(arena, 0));
 
-      double allowed = storage == Storage.F32 ? 1e-5 : 0.2;
-      for (int n = 0; n < outputs; n++) {
-        double sum = 0;
-        for (int k = 0; k < inputs; k++) {
-          sum += (double) weights[n * inputs + k] * x.values()[k];
+      for (int row = 0; row < 3; row++) {
+        for (int n = 0; n < outputs; n++) {
+          double sum = 0;
+          double size = 0;
+          for (int k = 0; k < inputs; k++) {
+            double product = (double) packed.values[n * inputs + k] * x.values()[x.at(row) + k];
+            sum += product;
+            size += Math.abs(product);
+          }
+          assertThat((double) y.values()[y.at(row) + n]).isCloseTo(sum, within(size * 1e-6));
         }
-        assertThat((double) y.values()[n]).isCloseTo(sum, within(allowed));
+        int end = y.at(row) + outputs;
+        assertThat(Arrays.copyOfRange(y.values(), end, y.at(row) + 32)).containsOnly(0);
       }
-      assertThat(Arrays.copyOfRange(y.values(), outputs, y.stride())).containsOnly(0);
     }
   }
 
   @ParameterizedTest
-  @EnumSource(Storage.class)
-  void aRowDoesNotDependOnTheRowsBesideIt(Storage storage) {
+  @EnumSource(Format.class)
+  void aRowDoesNotDependOnTheRowsBesideIt(Format format) {
     try (Arena arena = Arena.ofConfined()) {
-      PackedMatrix w = pack(storage, values(128 * 48), 128, 48, arena);
-      Rows x = rows(23, 48);
+      Scratch scratch = new Scratch(arena, 0);
+      PackedMatrix w = packed(format, 128, 512, arena).matrix;
+      Rows x = rows(23, 512);
       Rows together = Rows.of(23, 128);
-      vector.multiply(w, x, together, 23, 0, w.panels(), false);
+      vector.multiply(w, x, together, 23, 0, w.panels(), scratch);
 
       for (int row = 0; row < 23; row++) {
         Rows alone = Rows.of(1, 128);
-        vector.multiply(w, x.from(row, 0), alone, 1, 0, w.panels(), false);
+        vector.multiply(w, x.from(row), alone, 1, 0, w.panels(), scratch);
 
         int at = together.at(row);
         assertThat(Arrays.copyOfRange(together.values(), at, at + 128))
@@ -111,38 +197,154 @@ class KernelTest {
   }
 
   @Test
+  void panelsOfSeveralFormatsAreOneProduct() {
+    try (Arena arena = Arena.ofConfined()) {
+      List<Format> formats =
+          List.of(Format.Q4_K, Format.BF16, Format.Q4_K, Format.BF16, Format.Q6_K);
+      PackedMatrix w = PackedMatrix.allocate(formats, 256, arena);
+      float[] even = fill(w, Format.Q4_K, 0, 2, 64, 256);
+      float[] odd = fill(w, Format.BF16, 1, 2, 64, 256);
+      float[] last = fill(w, Format.Q6_K, 4, 1, 32, 256);
+      Rows x = rows(5, 256);
+      Rows y = Rows.of(5, 160);
+
+      vector.multiply(w, x, y, 5, 0, 5, new Scratch(arena, 0));
+
+      for (int n = 0; n < 160; n++) {
+        float[] weights = n >= 128 ? last : n / 32 % 2 == 0 ? even : odd;
+        int own = n >= 128 ? n - 128 : n / 64 * 32 + n % 32;
+        float sum = 0;
+        for (int k = 0; k < 256; k++) {
+          sum = Math.fma(x.values()[x.at(4) + k], weights[own * 256 + k], sum);
+        }
+        assertThat(y.values()[y.at(4) + n]).isEqualTo(sum);
+      }
+      assertThat(w.formats()).containsExactly(Format.Q4_K, Format.BF16, Format.Q6_K);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {0x1p-24f, 3 * 0x1p-20f, 62, 64, 65504})
+  void scalesOfAnySizeAreKept(float scale) {
+    try (Arena arena = Arena.ofConfined()) {
+      byte[] blocks = blocks(DType.Q8_0, 32 * 64);
+      ByteBuffer.wrap(blocks)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .putShort(0, Float.floatToFloat16(scale))
+          .putShort(34, Float.floatToFloat16(0x1p-24f));
+      PackedMatrix w = PackedMatrix.allocate(Format.Q8_0, 32, 64, arena);
+      w.pack(0, blocks, 32, "w");
+      float[] expected = Dequantize.toF32(tensor(DType.Q8_0, 32, 64, blocks));
+
+      float[] row = new float[64];
+      w.row(0, row, 0);
+      Rows one = Rows.of(1, 64);
+      one.values()[3] = 1;
+      Rows y = Rows.of(1, 32);
+      vector.multiply(w, one, y, 1, 0, 1, new Scratch(arena, 0));
+
+      assertThat(row).containsExactly(Arrays.copyOf(expected, 64));
+      assertThat(y.values()[0]).isEqualTo(expected[3]);
+    }
+  }
+
+  @Test
+  void aScaleThatIsNoNumberIsRefusedWithTheNameOfTheWeight() {
+    try (Arena arena = Arena.ofConfined()) {
+      byte[] blocks = blocks(DType.Q4_1, 32 * 64);
+      blocks[21 * 20 + 2] = 0;
+      blocks[21 * 20 + 3] = 0x7C;
+      PackedMatrix w = PackedMatrix.allocate(Format.Q4_1, 32, 64, arena);
+
+      assertThatThrownBy(() -> w.pack(0, blocks, 32, "model.layers.0.mlp.up_proj.weight"))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("model.layers.0.mlp.up_proj.weight")
+          .hasMessageContaining("Infinity");
+    }
+  }
+
+  @Test
+  void theBytesOfAMatrixAreWhatItsFormatSays() {
+    try (Arena arena = Arena.ofConfined()) {
+      for (Format format : Format.values()) {
+        assertThat(PackedMatrix.allocate(format, 70, 512, arena).bytes())
+            .isEqualTo(format.bytes(70, 512));
+      }
+      assertThat(Format.Q4_1.bytes(64, 512)).isEqualTo(64 * 512 * 5 / 8);
+      assertThat(Format.Q5_0.bytes(64, 512)).isEqualTo(DType.Q5_0.bytes(64 * 512));
+      assertThat(Format.Q8_0.bytes(64, 512)).isEqualTo(DType.Q8_0.bytes(64 * 512));
+    }
+  }
+
+  @Test
+  void lowRankChangesAreAddedWhereTheirProjectionsLie() {
+    try (Arena arena = Arena.ofConfined()) {
+      for (int rank : new int[] {1, 8, 11}) {
+        int inputs = 70;
+        float[] a0 = bf16(values(rank * inputs));
+        float[] b0 = bf16(values(40 * rank));
+        float[] a1 = bf16(values(3 * inputs));
+        float[] b1 = bf16(values(64 * 3));
+        LowRank factors =
+            new LowRank(
+                inputs,
+                List.of(
+                    new LowRank.Factor(a0, b0, rank, 0.3f, 0, 2),
+                    new LowRank.Factor(a1, b1, 3, 2, 1, 2)),
+                arena);
+        Rows x = rows(1, inputs);
+        float[] before = values(128);
+
+        for (Kernel kernel : List.of(vector, scalar)) {
+          float[] ranks = new float[factors.ranks()];
+          float[] y = before.clone();
+          kernel.lower(factors, x.values(), 0, ranks, 0, new Scratch(arena, 0));
+          kernel.raise(factors, ranks, 0, y, 0);
+
+          for (int i = 0; i < 128; i++) {
+            boolean even = i / 32 % 2 == 0;
+            int n = i / 64 * 32 + i % 32;
+            double change =
+                even
+                    ? n < 40 ? 0.3 * lowRank(a0, b0, x.values(), rank, inputs, n) : 0
+                    : 2 * lowRank(a1, b1, x.values(), 3, inputs, n);
+            assertThat((double) y[i]).isCloseTo(before[i] + change, within(2e-4));
+          }
+        }
+      }
+    }
+  }
+
+  private static double lowRank(float[] a, float[] b, float[] x, int rank, int inputs, int n) {
+    double sum = 0;
+    for (int r = 0; r < rank; r++) {
+      double lowered = 0;
+      for (int k = 0; k < inputs; k++) {
+        lowered += (double) a[r * inputs + k] * x[k];
+      }
+      sum += b[n * rank + r] * lowered;
+    }
+    return sum;
+  }
+
+  private static float[] bf16(float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Float.intBitsToFloat(Dequantize.bf16(values[i]) << 16);
+    }
+    return values;
+  }
+
+  @Test
   void bfloat16KeepsWhatItCanHoldAndRoundsTheRestToEven() {
     try (Arena arena = Arena.ofConfined()) {
       float half = 1 + 1f / 256;
-      float[] values = {1, -2.5f, half, 1 + 3f / 256};
-      PackedMatrix w = pack(Storage.BF16, values, 1, 4, arena);
+      PackedMatrix w = PackedMatrix.allocate(Format.BF16, 1, 4, arena);
+      w.pack(0, new float[] {1, -2.5f, half, 1 + 3f / 256}, 1);
 
       float[] kept = new float[4];
       w.row(0, kept, 0);
 
       assertThat(kept).containsExactly(1, -2.5f, 1, 1 + 2f / 128);
-    }
-  }
-
-  @Test
-  void int8KeepsEveryWeightWithinHalfAStepOfItsOutput() {
-    try (Arena arena = Arena.ofConfined()) {
-      int outputs = 18;
-      int inputs = 33;
-      float[] values = values(outputs * inputs);
-      Arrays.fill(values, 2 * inputs, 3 * inputs, 0);
-      PackedMatrix w = pack(Storage.INT8, values, outputs, inputs, arena);
-
-      for (int n = 0; n < outputs; n++) {
-        float most = 0;
-        for (int k = 0; k < inputs; k++) {
-          most = Math.max(most, Math.abs(values[n * inputs + k]));
-        }
-        for (int k = 0; k < inputs; k++) {
-          float allowed = most / 127 * 0.501f;
-          assertThat(w.value(n, k)).isCloseTo(values[n * inputs + k], within(allowed));
-        }
-      }
     }
   }
 
@@ -199,9 +401,19 @@ class KernelTest {
         float[] plain = new float[group * width];
 
         vector.attend(
-            cache, table, 1, 1, length, q, 0, group, actual, 0, new float[cache.scratch()]);
+            cache,
+            table,
+            1,
+            1,
+            length,
+            q,
+            0,
+            group,
+            actual,
+            0,
+            new Scratch(arena, cache.scratch()));
         scalar.attend(
-            cache, table, 1, 1, length, q, 0, group, plain, 0, new float[cache.scratch()]);
+            cache, table, 1, 1, length, q, 0, group, plain, 0, new Scratch(arena, cache.scratch()));
 
         float[] expected = softmaxAttention(q, keys, values, group, length, width);
         assertThat(actual).containsExactly(expected, within(2e-6f));

@@ -1,0 +1,38 @@
+package dev.lathe.compute.kernel;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// Room in which one thread computes: small enough to stay in the first-level cache. Its memory
+/// belongs to the arena.
+public final class Scratch {
+  /// Inputs whose weights are decoded at once.
+  static final int INPUTS = 128;
+
+  /// Inputs whose scales are decoded at once.
+  static final int SCALED_INPUTS = 256;
+
+  /// Bytes of the scales and least values of one panel.
+  static final int SCALE_BYTES = 2 * PackedMatrix.PANEL * Float.BYTES;
+
+  /// Decoded weights `[INPUTS, 32]`.
+  final MemorySegment weights;
+
+  /// Scales `[32]` and least values `[32]` of 16 or 32 inputs each.
+  final MemorySegment scales;
+
+  final float[] attention;
+
+  /// Four vectors to be summed.
+  final float[] sums = new float[4 * 16];
+
+  /// Where bytes that were read ahead end, so that reading them is not optimised away.
+  int seen;
+
+  /// @param attention floats that attention needs, see [KvCache#scratch]
+  public Scratch(Arena arena, int attention) {
+    weights = arena.allocate((long) INPUTS * Format.ROW, 4096);
+    scales = arena.allocate((long) SCALED_INPUTS / 16 * SCALE_BYTES, 64);
+    this.attention = new float[attention];
+  }
+}
