@@ -18,30 +18,33 @@ final class PlainPanels {
   private PlainPanels() {}
 
   /// Writes the values of `blocks` blocks as `[32 blocks, 32]` floats.
+  ///
+  /// @param column first of the outputs `c` and `16 + c` of one pair of vectors
   static void decode(Panel panel, int first, int blocks, int column, MemorySegment out) {
-    long lane = column * 4L;
-    MemorySegment data = panel.data();
-    long start = panel.values(first);
     if (panel.format() == Format.F32) {
-      for (int k = 0; k < blocks * Format.BLOCK; k++) {
-        MemorySegment row = data.asSlice(start + (long) k * Format.ROW, Format.ROW);
-        MemorySegment to = out.asSlice((long) k * Format.ROW, Format.ROW);
-        FloatVector.fromMemorySegment(F, row, lane, LE).intoMemorySegment(to, lane, LE);
-        FloatVector.fromMemorySegment(F, row, HALF + lane, LE)
-            .intoMemorySegment(to, HALF + lane, LE);
-      }
+      long start = panel.values(first);
+      MemorySegment.copy(panel.data(), start, out, 0, (long) blocks * Format.BLOCK * Format.ROW);
       return;
     }
+    MemorySegment data = panel.data();
+    long lane = column * 4L;
+    long start = panel.values(first) + lane;
     IntVector upper = IntVector.broadcast(I, UPPER);
-    for (int i = 0; i < blocks * (Format.BLOCK / 2); i++) {
-      MemorySegment row = data.asSlice(start + (long) i * Format.ROW, Format.ROW);
-      MemorySegment to = out.asSlice((long) i * (2 * Format.ROW), 2 * Format.ROW);
-      IntVector v0 = IntVector.fromMemorySegment(I, row, lane, LE);
-      IntVector v1 = IntVector.fromMemorySegment(I, row, HALF + lane, LE);
-      v0.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(to, lane, LE);
-      v1.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(to, HALF + lane, LE);
-      v0.and(upper).intoMemorySegment(to, Format.ROW + lane, LE);
-      v1.and(upper).intoMemorySegment(to, Format.ROW + HALF + lane, LE);
+    for (int i = 0; i < blocks * (Format.BLOCK / 4); i++) {
+      long at = start + (long) i * (2 * Format.ROW);
+      long to = lane + (long) i * (4 * Format.ROW);
+      IntVector v0 = IntVector.fromMemorySegment(I, data, at, LE);
+      IntVector v1 = IntVector.fromMemorySegment(I, data, at + HALF, LE);
+      IntVector u0 = IntVector.fromMemorySegment(I, data, at + Format.ROW, LE);
+      IntVector u1 = IntVector.fromMemorySegment(I, data, at + Format.ROW + HALF, LE);
+      v0.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(out, to, LE);
+      v1.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(out, to + HALF, LE);
+      v0.and(upper).intoMemorySegment(out, to + Format.ROW, LE);
+      v1.and(upper).intoMemorySegment(out, to + Format.ROW + HALF, LE);
+      u0.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(out, to + 2 * Format.ROW, LE);
+      u1.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(out, to + 2 * Format.ROW + HALF, LE);
+      u0.and(upper).intoMemorySegment(out, to + 3 * Format.ROW, LE);
+      u1.and(upper).intoMemorySegment(out, to + 3 * Format.ROW + HALF, LE);
     }
   }
 
@@ -58,31 +61,62 @@ final class PlainPanels {
       float[] y,
       int yAt,
       boolean add) {
-    long lane = column * 4L;
+    if (panel.format() == Format.F32) {
+      dotF32(panel, first, blocks, column, x, xAt, y, yAt, add);
+    } else {
+      dotBf16(panel, first, blocks, column, x, xAt, y, yAt, add);
+    }
+  }
+
+  private static void dotF32(
+      Panel panel,
+      int first,
+      int blocks,
+      int column,
+      float[] x,
+      int xAt,
+      float[] y,
+      int yAt,
+      boolean add) {
     MemorySegment data = panel.data();
-    long start = panel.values(first);
+    long start = panel.values(first) + column * 4L;
     FloatVector a0 = add ? FloatVector.fromArray(F, y, yAt + column) : FloatVector.zero(F);
     FloatVector a1 = add ? FloatVector.fromArray(F, y, yAt + 16 + column) : FloatVector.zero(F);
-    if (panel.format() == Format.F32) {
-      for (int k = 0; k < blocks * Format.BLOCK; k++) {
-        MemorySegment row = data.asSlice(start + (long) k * Format.ROW, Format.ROW);
-        FloatVector e = FloatVector.broadcast(F, x[xAt + k]);
-        a0 = FloatVector.fromMemorySegment(F, row, lane, LE).fma(e, a0);
-        a1 = FloatVector.fromMemorySegment(F, row, HALF + lane, LE).fma(e, a1);
-      }
-    } else {
-      IntVector upper = IntVector.broadcast(I, UPPER);
-      for (int i = 0; i < blocks * (Format.BLOCK / 2); i++) {
-        MemorySegment row = data.asSlice(start + (long) i * Format.ROW, Format.ROW);
-        IntVector v0 = IntVector.fromMemorySegment(I, row, lane, LE);
-        IntVector v1 = IntVector.fromMemorySegment(I, row, HALF + lane, LE);
-        FloatVector e = FloatVector.broadcast(F, x[xAt + 2 * i]);
-        a0 = v0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a0);
-        a1 = v1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a1);
-        e = FloatVector.broadcast(F, x[xAt + 2 * i + 1]);
-        a0 = v0.and(upper).reinterpretAsFloats().fma(e, a0);
-        a1 = v1.and(upper).reinterpretAsFloats().fma(e, a1);
-      }
+    for (int k = 0; k < blocks * Format.BLOCK; k++) {
+      long at = start + (long) k * Format.ROW;
+      FloatVector e = FloatVector.broadcast(F, x[xAt + k]);
+      a0 = FloatVector.fromMemorySegment(F, data, at, LE).fma(e, a0);
+      a1 = FloatVector.fromMemorySegment(F, data, at + HALF, LE).fma(e, a1);
+    }
+    a0.intoArray(y, yAt + column);
+    a1.intoArray(y, yAt + 16 + column);
+  }
+
+  private static void dotBf16(
+      Panel panel,
+      int first,
+      int blocks,
+      int column,
+      float[] x,
+      int xAt,
+      float[] y,
+      int yAt,
+      boolean add) {
+    MemorySegment data = panel.data();
+    long start = panel.values(first) + column * 4L;
+    IntVector upper = IntVector.broadcast(I, UPPER);
+    FloatVector a0 = add ? FloatVector.fromArray(F, y, yAt + column) : FloatVector.zero(F);
+    FloatVector a1 = add ? FloatVector.fromArray(F, y, yAt + 16 + column) : FloatVector.zero(F);
+    for (int i = 0; i < blocks * (Format.BLOCK / 2); i++) {
+      long at = start + (long) i * Format.ROW;
+      IntVector v0 = IntVector.fromMemorySegment(I, data, at, LE);
+      IntVector v1 = IntVector.fromMemorySegment(I, data, at + HALF, LE);
+      FloatVector e = FloatVector.broadcast(F, x[xAt + 2 * i]);
+      a0 = v0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a0);
+      a1 = v1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a1);
+      e = FloatVector.broadcast(F, x[xAt + 2 * i + 1]);
+      a0 = v0.and(upper).reinterpretAsFloats().fma(e, a0);
+      a1 = v1.and(upper).reinterpretAsFloats().fma(e, a1);
     }
     a0.intoArray(y, yAt + column);
     a1.intoArray(y, yAt + 16 + column);

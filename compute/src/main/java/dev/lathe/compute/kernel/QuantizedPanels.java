@@ -64,7 +64,8 @@ final class QuantizedPanels {
           IntVector.fromMemorySegment(I, data, at + other + HALF, LE)
               .lanewise(VectorOperators.LSHR, shift);
       if (more > 0) {
-        long bits = high + (j >> 2) * blockBytes + (more == 2 ? (j & 2) >> 1 : 0) * Format.ROW;
+        long bits =
+            high + (j >> 2) * blockBytes + (more == 2 ? (j & 2) >> 1 : 0) * (long) Format.ROW;
         int up = more == 1 ? (j & 3) * 2 : (j & 1) * 4;
         IntVector h0 =
             IntVector.fromMemorySegment(I, data, bits, LE).lanewise(VectorOperators.LSHR, up);
@@ -81,31 +82,31 @@ final class QuantizedPanels {
       FloatVector s1 = FloatVector.fromMemorySegment(F, scales, scale + HALF, LE);
       FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scale + LEAST, LE);
       FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scale + LEAST + HALF, LE);
-      MemorySegment to = out.asSlice((long) j * (8 * Format.ROW), 8 * Format.ROW);
+      long to = lane + (long) j * (8 * Format.ROW);
       v0.and(even)
           .or(evenPower)
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, lane, LE);
+          .intoMemorySegment(out, to, LE);
       v1.and(even)
           .or(evenPower)
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, HALF + lane, LE);
+          .intoMemorySegment(out, to + HALF, LE);
       v0.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + Format.ROW, LE);
       v1.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + Format.ROW + HALF, LE);
       v0 = v0.lanewise(VectorOperators.LSHR, 16);
       v1 = v1.lanewise(VectorOperators.LSHR, 16);
       v0.and(even)
@@ -113,49 +114,49 @@ final class QuantizedPanels {
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, 2 * Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + 2 * Format.ROW, LE);
       v1.and(even)
           .or(evenPower)
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, 2 * Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + 2 * Format.ROW + HALF, LE);
       v0.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, 3 * Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + 3 * Format.ROW, LE);
       v1.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, 3 * Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + 3 * Format.ROW + HALF, LE);
       u0.and(even)
           .or(evenPower)
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, 4 * Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + 4 * Format.ROW, LE);
       u1.and(even)
           .or(evenPower)
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, 4 * Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + 4 * Format.ROW + HALF, LE);
       u0.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, 5 * Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + 5 * Format.ROW, LE);
       u1.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, 5 * Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + 5 * Format.ROW + HALF, LE);
       u0 = u0.lanewise(VectorOperators.LSHR, 16);
       u1 = u1.lanewise(VectorOperators.LSHR, 16);
       u0.and(even)
@@ -163,25 +164,25 @@ final class QuantizedPanels {
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, 6 * Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + 6 * Format.ROW, LE);
       u1.and(even)
           .or(evenPower)
           .reinterpretAsFloats()
           .sub(evenZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, 6 * Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + 6 * Format.ROW + HALF, LE);
       u0.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s0, o0)
-          .intoMemorySegment(to, 7 * Format.ROW + lane, LE);
+          .intoMemorySegment(out, to + 7 * Format.ROW, LE);
       u1.and(odd)
           .or(oddPower)
           .reinterpretAsFloats()
           .sub(oddZero)
           .fma(s1, o1)
-          .intoMemorySegment(to, 7 * Format.ROW + HALF + lane, LE);
+          .intoMemorySegment(out, to + 7 * Format.ROW + HALF, LE);
     }
   }
 
@@ -237,7 +238,8 @@ final class QuantizedPanels {
           IntVector.fromMemorySegment(I, data, at + other + HALF, LE)
               .lanewise(VectorOperators.LSHR, shift);
       if (more > 0) {
-        long bits = high + (j >> 2) * blockBytes + (more == 2 ? (j & 2) >> 1 : 0) * Format.ROW;
+        long bits =
+            high + (j >> 2) * blockBytes + (more == 2 ? (j & 2) >> 1 : 0) * (long) Format.ROW;
         int up = more == 1 ? (j & 3) * 2 : (j & 1) * 4;
         IntVector h0 =
             IntVector.fromMemorySegment(I, data, bits, LE).lanewise(VectorOperators.LSHR, up);

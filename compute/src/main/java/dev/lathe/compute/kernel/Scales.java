@@ -39,15 +39,16 @@ final class Scales {
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     FloatVector zero = FloatVector.zero(F);
     for (int b = 0; b < blocks; b++) {
-      MemorySegment block = panel.data().asSlice(panel.scales(first + b), 64);
-      MemorySegment to = out.asSlice((long) b * Scratch.SCALE_BYTES, Scratch.SCALE_BYTES);
+      long block = panel.scales(first + b);
+      long entry = (long) b * Scratch.SCALE_BYTES;
       for (long at = 0; at < HALF; at += LANES * 4L) {
-        IntVector pair = IntVector.fromMemorySegment(I, block, at, LE);
+        long to = entry + at;
+        IntVector pair = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
         IntVector low = pair.lanewise(VectorOperators.LSHL, 16);
-        floats(low, bits, unit).intoMemorySegment(to, at, LE);
-        floats(pair, bits, unit).intoMemorySegment(to, HALF + at, LE);
-        zero.intoMemorySegment(to, LEAST + at, LE);
-        zero.intoMemorySegment(to, LEAST + HALF + at, LE);
+        floats(low, bits, unit).intoMemorySegment(out, to, LE);
+        floats(pair, bits, unit).intoMemorySegment(out, to + HALF, LE);
+        zero.intoMemorySegment(out, to + LEAST, LE);
+        zero.intoMemorySegment(out, to + LEAST + HALF, LE);
       }
     }
   }
@@ -60,13 +61,14 @@ final class Scales {
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     for (int b = 0; b < blocks; b++) {
-      MemorySegment block = panel.data().asSlice(panel.scales(first + b), 128);
-      MemorySegment to = out.asSlice((long) b * Scratch.SCALE_BYTES, Scratch.SCALE_BYTES);
+      long block = panel.scales(first + b);
+      long entry = (long) b * Scratch.SCALE_BYTES;
       for (long at = 0; at < LEAST; at += LANES * 4L) {
-        IntVector pair = IntVector.fromMemorySegment(I, block, at, LE);
+        long to = entry + at;
+        IntVector pair = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
         IntVector low = pair.lanewise(VectorOperators.LSHL, 16);
-        floats(low, bits, unit).intoMemorySegment(to, at, LE);
-        floats(pair, bits, unit).intoMemorySegment(to, LEAST + at, LE);
+        floats(low, bits, unit).intoMemorySegment(out, to, LE);
+        floats(pair, bits, unit).intoMemorySegment(out, to + LEAST, LE);
       }
     }
   }
@@ -76,18 +78,18 @@ final class Scales {
     IntVector low = IntVector.broadcast(I, 0xFF);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     for (int b = 0; b < blocks; b++) {
-      MemorySegment head = panel.data().asSlice(panel.units(first + b), 128);
-      MemorySegment block = panel.data().asSlice(panel.scales(first + b), 64);
-      MemorySegment to = out.asSlice((long) b * Scratch.SCALE_BYTES, Scratch.SCALE_BYTES);
+      long head = panel.units(first + b);
+      long block = panel.scales(first + b);
+      long entry = (long) b * Scratch.SCALE_BYTES;
       for (long at = 0; at < HALF; at += LANES * 4L) {
-        IntVector word = IntVector.fromMemorySegment(I, block, at, LE);
+        IntVector word = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
         for (long half = 0; half < LEAST; half += HALF) {
-          IntVector units = IntVector.fromMemorySegment(I, head, half + at, LE);
+          IntVector units = IntVector.fromMemorySegment(I, panel.data(), head + half + at, LE);
           FloatVector scale = floats(units.lanewise(VectorOperators.LSHL, 16), bits, unit);
           FloatVector least = floats(units, bits, unit).neg();
-          toFloats(word.and(low)).mul(scale).intoMemorySegment(to, half + at, LE);
+          toFloats(word.and(low)).mul(scale).intoMemorySegment(out, entry + half + at, LE);
           word = word.lanewise(VectorOperators.LSHR, 8);
-          toFloats(word.and(low)).mul(least).intoMemorySegment(to, LEAST + half + at, LE);
+          toFloats(word.and(low)).mul(least).intoMemorySegment(out, entry + LEAST + half + at, LE);
           word = word.lanewise(VectorOperators.LSHR, 8);
         }
       }
@@ -99,13 +101,13 @@ final class Scales {
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     FloatVector zero = FloatVector.zero(F);
     for (int b = 0; b < blocks; b++) {
-      MemorySegment head = panel.data().asSlice(panel.units(first + b), 64);
-      MemorySegment block = panel.data().asSlice(panel.scales(first + b), 64);
+      long head = panel.units(first + b);
+      long block = panel.scales(first + b);
       for (long at = 0; at < HALF; at += LANES * 4L) {
-        IntVector units = IntVector.fromMemorySegment(I, head, at, LE);
+        IntVector units = IntVector.fromMemorySegment(I, panel.data(), head + at, LE);
         FloatVector low = floats(units.lanewise(VectorOperators.LSHL, 16), bits, unit);
         FloatVector high = floats(units, bits, unit);
-        IntVector word = IntVector.fromMemorySegment(I, block, at, LE);
+        IntVector word = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
         for (int part = 0; part < 2; part++) {
           long to = (long) (2 * b + part) * Scratch.SCALE_BYTES + at;
           IntVector first16 = word.lanewise(VectorOperators.LSHL, 24 - 8 * part);

@@ -23,7 +23,7 @@ class AllocationTest {
             JavaEngine.open(model, new EngineSettings(Storage.BF16, 4, 1024, 1, 32))) {
       long thread = engineThread();
       long perToken = Long.MAX_VALUE;
-      for (int round = 0; round < 40 && perToken > 4096; round++) {
+      for (int round = 0; round < 400 && perToken > 4096; round++) {
         long before = threads.getThreadAllocatedBytes(thread);
         run(engine);
         perToken = (threads.getThreadAllocatedBytes(thread) - before) / 400;
