@@ -67,7 +67,8 @@ public final class LowRank {
   private static Up up(Factor factor, int firstRank, SegmentAllocator memory) {
     int outputs = factor.b().length / factor.rank();
     int panels = PackedMatrix.padded(outputs) / PackedMatrix.PANEL;
-    MemorySegment data = memory.allocate((long) panels * factor.rank() * PIECE, PackedMatrix.ALIGNMENT);
+    MemorySegment data =
+        memory.allocate((long) panels * factor.rank() * PIECE, PackedMatrix.ALIGNMENT);
     for (int n = 0; n < outputs; n++) {
       for (int r = 0; r < factor.rank(); r++) {
         long piece = (long) (n / PackedMatrix.PANEL) * factor.rank() + r;
@@ -97,7 +98,7 @@ public final class LowRank {
 
   /// Bytes of one projection's factors.
   public static long bytes(int inputs, int outputs, int rank) {
-    long pieces = Format.blocks(inputs) + Format.blocks(outputs);
+    long pieces = (long) Format.blocks(inputs) + Format.blocks(outputs);
     return pieces * rank * PIECE;
   }
 

@@ -57,7 +57,8 @@ public final class PackedMatrix {
   }
 
   /// As [#allocate(List, int, SegmentAllocator)], all panels of one format.
-  public static PackedMatrix allocate(Format format, int outputs, int inputs, SegmentAllocator memory) {
+  public static PackedMatrix allocate(
+      Format format, int outputs, int inputs, SegmentAllocator memory) {
     return allocate(Collections.nCopies(padded(outputs) / PANEL, format), inputs, memory);
   }
 

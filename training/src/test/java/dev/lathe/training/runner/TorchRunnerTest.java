@@ -23,6 +23,7 @@ import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.model.ModelConfig.Family;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.model.WeightNames;
+import dev.lathe.compute.weights.Dequantize;
 import dev.lathe.training.model.RandomModel;
 import dev.lathe.training.tensor.Device;
 import dev.lathe.training.tensor.LibTorch;
@@ -99,7 +100,8 @@ class TorchRunnerTest {
 
   private static void fill(Random random, float[] values, int inputs) {
     for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (random.nextGaussian() / Math.sqrt(inputs));
+      float value = (float) (random.nextGaussian() / Math.sqrt(inputs));
+      values[i] = Float.intBitsToFloat(Dequantize.bf16(value) << 16);
     }
   }
 
