@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -25,6 +26,7 @@ final class EngineLoop {
   private final AdapterPool adapters;
   private final Batch batch;
   private final Pace pace;
+  private final Optional<Speculator> speculator;
   private final Map<Sequence, Task> tasks = new LinkedHashMap<>();
   private final Set<Sequence> notYetAdmitted = new HashSet<>();
   private final LinkedBlockingQueue<Runnable> inbox = new LinkedBlockingQueue<>();
@@ -45,10 +47,12 @@ final class EngineLoop {
       WaitingRoom room,
       Runner runner,
       AdapterPool adapters,
+      Optional<Speculator> speculator,
       Batch batch,
       Pace pace) {
     this.room = room;
     this.pace = pace;
+    this.speculator = speculator;
     this.scheduler = scheduler;
     this.runner = runner;
     this.adapters = adapters;
@@ -144,14 +148,31 @@ final class EngineLoop {
   // ---- from here on, the engine's own thread
 
   private void run() {
-    while (!stopping) {
-      takeCommands();
-      expire();
-      if (!stopping && !scheduler.isIdle()) {
-        step();
+    try {
+      while (!stopping) {
+        takeCommands();
+        expire();
+        if (!stopping && !scheduler.isIdle()) {
+          step();
+        }
       }
+      tasks().forEach(this::cancel);
+    } catch (RuntimeException | Error e) {
+      giveUp(e);
     }
-    tasks().forEach(this::cancel);
+  }
+
+  /// Nothing may be left without an end, even by a defect of the engine's own.
+  private void giveUp(Throwable defect) {
+    synchronized (door) {
+      closed = true;
+    }
+    for (Runnable command = inbox.poll(); command != null; command = inbox.poll()) {
+      command.run();
+    }
+    for (Task task : tasks()) {
+      task.fail(failure(defect));
+    }
   }
 
   private void takeCommands() {
@@ -162,7 +183,7 @@ final class EngineLoop {
         command = inbox.poll();
       }
     } catch (InterruptedException e) {
-      stopping = true;
+      throw new IllegalStateException("the engine's thread was interrupted", e);
     }
   }
 
@@ -180,6 +201,8 @@ final class EngineLoop {
         computedTokens,
         scheduler.reusedTokens(),
         scheduler.preemptions(),
+        speculator.map(Speculator::drafted).orElse(0L),
+        speculator.map(Speculator::accepted).orElse(0L),
         ended,
         adapters.status());
   }
@@ -249,6 +272,7 @@ final class EngineLoop {
     adapters.release(task.lease());
     noteAdmitted(sequence);
     room.ended();
+    speculator.ifPresent(guessing -> guessing.forget(sequence));
     ended++;
   }
 
@@ -274,6 +298,9 @@ final class EngineLoop {
   }
 
   private void step() {
+    if (speculator.isPresent()) {
+      guess(speculator.get());
+    }
     List<Scheduler.Entry> entries = scheduler.plan(pace.promptTokens(scheduler.isDecoding()));
     List<Task> planned = new ArrayList<>(entries.size());
     for (Scheduler.Entry entry : entries) {
@@ -293,6 +320,26 @@ final class EngineLoop {
         }
       }
     }
+  }
+
+  private void guess(Speculator guessing) {
+    List<Sequence> sequences = continuing();
+    try {
+      guessing.draft(sequences);
+    } catch (RuntimeException | Error e) {
+      sequences.forEach(sequence -> fail(task(sequence), e));
+    }
+  }
+
+  /// The running generations that need one row for their next token.
+  private List<Sequence> continuing() {
+    List<Sequence> sequences = new ArrayList<>();
+    for (Sequence sequence : scheduler.running()) {
+      if (sequence.pending() == 1 && tasks.get(sequence) instanceof Generation) {
+        sequences.add(sequence);
+      }
+    }
+    return sequences;
   }
 
   private void fill(List<Scheduler.Entry> entries) {
@@ -348,6 +395,10 @@ final class EngineLoop {
       return;
     }
     sequence.keepDrafts(0);
+    int guesses = Math.max(0, entry.end() - before);
+    if (guesses > 0 && speculator.isPresent()) {
+      speculator.get().checked(sequence, guesses, taken - 1, taken < wanted && end == null);
+    }
     outputTokens += sequence.length() - before;
     int right = entry.count() - wanted + taken;
     computedTokens += right;

@@ -15,6 +15,8 @@ package dev.lathe.compute.engine;
 ///   included
 /// @param reusedTokens tokens whose keys and values were in the prefix cache
 /// @param preemptions how often a running request had to give way
+/// @param draftedTokens tokens guessed ahead, see [Speculation]
+/// @param acceptedTokens those of them that came true
 /// @param ended requests that ended, whatever way
 /// @param adapters what its pool of adapters holds
 public record EngineStatus(
@@ -29,5 +31,7 @@ public record EngineStatus(
     long computedTokens,
     long reusedTokens,
     long preemptions,
+    long draftedTokens,
+    long acceptedTokens,
     long ended,
     AdapterPool.Status adapters) {}

@@ -5,6 +5,7 @@ import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.weights.WeightSource;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -23,20 +24,30 @@ import org.jspecify.annotations.Nullable;
 /// Any thread may submit; one thread of its own computes. Closing ends the streams that still run
 /// as cancelled, and frees all memory.
 public final class JavaEngine implements Engine {
+  /// What is believed at best of a draft model's guesses.
+  private static final double MOST_BELIEF = 0.9;
+
   private final ModelConfig config;
   private final EngineSettings settings;
   private final Runner runner;
   private final Kernel kernel;
+  private final Optional<Drafter> drafter;
   private final AdapterPool adapters;
   private final EngineLoop loop;
   private final Candidates candidates;
   private boolean closed;
 
-  private JavaEngine(ModelConfig config, EngineSettings settings, Runner runner, Kernel kernel) {
+  private JavaEngine(
+      ModelConfig config,
+      EngineSettings settings,
+      Runner runner,
+      Kernel kernel,
+      Optional<Drafter> drafter) {
     this.config = config;
     this.settings = settings;
     this.runner = runner;
     this.kernel = kernel;
+    this.drafter = drafter;
     adapters = new AdapterPool(config, runner, settings.adapterBytes(), this::forget);
     loop =
         new EngineLoop(
@@ -48,6 +59,7 @@ public final class JavaEngine implements Engine {
             new WaitingRoom(settings.maxStreams(), settings.maxWaiting(), System::nanoTime),
             runner,
             adapters,
+            drafter.map(Speculator::new),
             new Batch(settings.maxRows()),
             new Pace(settings.prefillChunk()));
     candidates = new Candidates(config.vocabulary());
@@ -57,7 +69,64 @@ public final class JavaEngine implements Engine {
   ///
   /// @throws LatheException when the memory does not suffice, with the numbers
   public static JavaEngine open(Checkpoint checkpoint, EngineSettings settings) {
-    return open(checkpoint.config(), checkpoint.weights(), settings);
+    return open(checkpoint, settings, new Speculation.Off());
+  }
+
+  /// As [#open(Checkpoint, EngineSettings)], with tokens guessed ahead.
+  ///
+  /// @throws LatheException also when the draft model is absent, damaged or too large
+  public static JavaEngine open(
+      Checkpoint checkpoint, EngineSettings settings, Speculation speculation) {
+    Kernel kernel = Kernel.best();
+    ModelConfig config = checkpoint.config();
+    Runner runner = JavaRunner.open(config, checkpoint.weights(), settings, kernel);
+    try {
+      return over(runner, config, settings, kernel, drafter(speculation, config, settings, kernel));
+    } catch (RuntimeException | Error e) {
+      runner.close();
+      throw e;
+    }
+  }
+
+  private static Optional<Drafter> drafter(
+      Speculation speculation, ModelConfig large, EngineSettings settings, Kernel kernel) {
+    return switch (speculation) {
+      case Speculation.Off _ -> Optional.empty();
+      case Speculation.LookUp _ -> Optional.of(new LookUpDrafter());
+      case Speculation.Draft(Path model) -> Optional.of(drafter(model, large, settings, kernel));
+    };
+  }
+
+  private static Drafter drafter(
+      Path model, ModelConfig large, EngineSettings settings, Kernel kernel) {
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      ModelConfig small = checkpoint.config();
+      if (small.maxPositions() < Math.min(large.maxPositions(), settings.kvTokens())) {
+        throw LatheException.user(
+            "the draft model's context is %d tokens, the model's is %d"
+                .formatted(small.maxPositions(), large.maxPositions()),
+            "take another draft model, or lower the context");
+      }
+      double cost = (double) size(small) / size(large);
+      if (Speculator.count(MOST_BELIEF, 1, cost) == 0) {
+        throw LatheException.user(
+            "the draft model has %,d weights, the model %,d: guessing would take longer than choosing"
+                .formatted(size(small), size(large)),
+            "take a draft model of less than half the size");
+      }
+      Runner runner = JavaRunner.open(small, checkpoint.weights(), settings, kernel);
+      return new ModelDrafter(
+          runner, kernel, settings, small.vocabulary(), large.vocabulary(), cost);
+    }
+  }
+
+  /// Weights of all matrices that a token passes.
+  private static long size(ModelConfig config) {
+    long layer = 0;
+    for (ModelConfig.Projection projection : ModelConfig.Projection.values()) {
+      layer += (long) config.in(projection) * config.out(projection);
+    }
+    return layer * config.layers() + (long) config.vocabulary() * config.width();
   }
 
   /// As [#open(Checkpoint, EngineSettings)], from config and weights.
@@ -67,19 +136,33 @@ public final class JavaEngine implements Engine {
 
   static JavaEngine open(
       ModelConfig config, WeightSource source, EngineSettings settings, Kernel kernel) {
-    return over(JavaRunner.open(config, source, settings, kernel), config, settings, kernel);
+    return open(config, source, settings, kernel, Optional.empty());
+  }
+
+  static JavaEngine open(
+      ModelConfig config,
+      WeightSource source,
+      EngineSettings settings,
+      Kernel kernel,
+      Optional<Drafter> drafter) {
+    Runner runner = JavaRunner.open(config, source, settings, kernel);
+    return over(runner, config, settings, kernel, drafter);
   }
 
   /// An engine that computes with another runner, which it closes.
   ///
   /// @param runner opened with the same config and settings
   public static JavaEngine over(Runner runner, ModelConfig config, EngineSettings settings) {
-    return over(runner, config, settings, Kernel.best());
+    return over(runner, config, settings, Kernel.best(), Optional.empty());
   }
 
   private static JavaEngine over(
-      Runner runner, ModelConfig config, EngineSettings settings, Kernel kernel) {
-    JavaEngine engine = new JavaEngine(config, settings, runner, kernel);
+      Runner runner,
+      ModelConfig config,
+      EngineSettings settings,
+      Kernel kernel,
+      Optional<Drafter> drafter) {
+    JavaEngine engine = new JavaEngine(config, settings, runner, kernel, drafter);
     engine.loop.begin();
     return engine;
   }
@@ -319,6 +402,7 @@ public final class JavaEngine implements Engine {
     closed = true;
     loop.close();
     adapters.close();
+    drafter.ifPresent(Drafter::close);
     runner.close();
   }
 }

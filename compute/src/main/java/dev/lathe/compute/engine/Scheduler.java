@@ -133,11 +133,11 @@ final class Scheduler {
   /// The next step, ordered by adapter; empty only when nothing runs or waits. The caller computes
   /// all entries and then calls [#computed] for each.
   ///
-  /// @param promptTokens most tokens of prompts in it
+  /// @param promptTokens most tokens of prompts and drafts in it
   List<Entry> plan(int promptTokens) {
     List<Entry> step = new ArrayList<>();
-    decode(step);
-    int budget = prefill(step, promptTokens);
+    int left = decode(step, promptTokens);
+    int budget = prefill(step, left);
     admit(step, budget);
     if (step.isEmpty() && !running.isEmpty()) {
       Sequence first = running.getFirst();
@@ -148,14 +148,17 @@ final class Scheduler {
     return step;
   }
 
-  private void decode(List<Entry> step) {
+  private int decode(List<Entry> step, int budget) {
+    int left = budget;
     for (int i = 0; i < running.size(); i++) {
       Sequence sequence = running.get(i);
       if (sequence.pending() == 1 && makeRoom(sequence, sequence.length())) {
-        sequence.keepDrafts(roomForDrafts(sequence));
+        sequence.keepDrafts(Math.min(roomForDrafts(sequence), left));
+        left -= sequence.drafted();
         step.add(new Entry(sequence, sequence.computed(), 1 + sequence.drafted()));
       }
     }
+    return left;
   }
 
   /// Drafts for which there are slots, taking pages for them only where nobody misses them.

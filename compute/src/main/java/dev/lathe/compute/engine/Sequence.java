@@ -71,6 +71,13 @@ final class Sequence {
     return tokens[position];
   }
 
+  /// How many of the first `count` tokens are those of `others`.
+  int common(int[] others, int count) {
+    int most = Math.min(count, length);
+    int differs = Arrays.mismatch(tokens, 0, most, others, 0, most);
+    return differs < 0 ? most : differs;
+  }
+
   boolean startsLike(Sequence other, int count) {
     return Arrays.equals(tokens, 0, count, other.tokens, 0, count);
   }
