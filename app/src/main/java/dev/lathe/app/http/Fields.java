@@ -345,7 +345,8 @@ public final class Fields {
     /// @param reader gives the value, or throws a [Refusal] whose parameter is a path below this
     ///   member, such as `[0].type`, or null
     /// @param otherwise the value of an absent member
-    public <T> T any(Supplier<ObjectNode> schema, T otherwise, Function<JsonNode, T> reader) {
+    public <T extends @Nullable Object> T any(
+        Supplier<ObjectNode> schema, T otherwise, Function<JsonNode, T> reader) {
       return maybe(
           schema,
           otherwise,
@@ -395,7 +396,8 @@ public final class Fields {
       return reader.apply(object.path(name));
     }
 
-    private <T> T maybe(Supplier<ObjectNode> schema, T otherwise, Function<JsonNode, T> reader) {
+    private <T extends @Nullable Object> T maybe(
+        Supplier<ObjectNode> schema, T otherwise, Function<JsonNode, T> reader) {
       describe(schema);
       return isAbsent() ? otherwise : reader.apply(object.path(name));
     }

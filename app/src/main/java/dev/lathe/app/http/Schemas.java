@@ -24,6 +24,11 @@ public final class Schemas {
     return of("boolean");
   }
 
+  /// `null`.
+  public static ObjectNode none() {
+    return of("null");
+  }
+
   /// Any JSON object.
   public static ObjectNode object() {
     return of("object");
@@ -53,7 +58,7 @@ public final class Schemas {
     ObjectNode nullable = schema.deepCopy();
     String description = nullable.path("description").asText();
     nullable.remove("description");
-    return either(nullable, of("null")).put("description", description);
+    return either(nullable, none()).put("description", description);
   }
 
   private static ObjectNode of(String type) {

@@ -30,7 +30,9 @@ public final class Shape<T> {
     OPTIONAL
   }
 
-  private interface Writer<T> {
+  /// Writes one value.
+  @FunctionalInterface
+  public interface Writer<T> {
     void write(JsonGenerator out, T value) throws IOException;
   }
 
@@ -208,7 +210,13 @@ public final class Shape<T> {
       return value(member, schema, meaning, from, JsonGenerator::writeTree);
     }
 
-    private <V> Builder<T> list(
+    /// A value of a form of its own.
+    public Builder<T> own(String member, ObjectNode schema, String meaning, Writer<T> writer) {
+      return add(member, schema, meaning, _ -> true, writer);
+    }
+
+    /// A list of values of a form of their own.
+    public <V> Builder<T> list(
         String member,
         ObjectNode items,
         String meaning,

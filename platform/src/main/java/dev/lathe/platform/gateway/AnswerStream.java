@@ -24,6 +24,25 @@ public final class AnswerStream implements AutoCloseable {
     public Step {
       parts = List.copyOf(parts);
     }
+
+    /// What is said.
+    public String text() {
+      StringBuilder text = new StringBuilder();
+      for (Part part : parts) {
+        if (part instanceof Part.Text(String more)) {
+          text.append(more);
+        }
+      }
+      return text.toString();
+    }
+  }
+
+  /// How a reply is read.
+  public enum Reading {
+    /// As it stands.
+    WHOLE,
+    /// Thoughts and text apart.
+    APART
   }
 
   private final ReplyStream reply;

@@ -38,11 +38,11 @@ public final class Answers implements AutoCloseable {
   /// Starts them all.
   ///
   /// @throws LatheException when one is refused; then none goes on
-  public static Answers begin(Generator generator, List<Ask> asks) {
+  public static Answers begin(Generator generator, List<Ask> asks, AnswerStream.Reading reading) {
     List<AnswerStream> streams = new ArrayList<>();
     try {
       for (Ask ask : asks) {
-        streams.add(generator.answer(ask));
+        streams.add(generator.answer(ask, reading));
       }
     } catch (RuntimeException e) {
       streams.forEach(AnswerStream::close);

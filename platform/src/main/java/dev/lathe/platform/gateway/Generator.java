@@ -8,7 +8,9 @@ import dev.lathe.compute.engine.Engine;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.EngineStatus;
 import dev.lathe.compute.engine.JavaEngine;
+import dev.lathe.compute.engine.Pooling;
 import dev.lathe.compute.engine.Request;
+import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.CompiledGrammar;
 import dev.lathe.compute.grammar.Grammar;
@@ -30,6 +32,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// One base model that answers. Any number of threads may ask; whoever opens it closes it, which
 /// ends all replies and frees the memory.
@@ -198,12 +201,25 @@ public final class Generator implements AutoCloseable {
     return ask(ask, text.encode(ask.prompt()));
   }
 
-  /// Starts a reply and takes it apart.
+  /// Starts a reply and reads it in a certain way.
   ///
   /// @throws LatheException as [#ask]
-  public AnswerStream answer(Ask ask) {
+  public AnswerStream answer(Ask ask, AnswerStream.Reading reading) {
     int[] prompt = text.encode(ask.prompt());
-    return new AnswerStream(ask(ask, prompt), text.thinks(), text.endsInThoughts(prompt));
+    boolean apart = reading == AnswerStream.Reading.APART;
+    boolean inside = apart && text.endsInThoughts(prompt);
+    return new AnswerStream(ask(ask, prompt), apart && text.thinks(), inside);
+  }
+
+  /// Texts as vectors of length 1. Waits for all.
+  ///
+  /// @param texts token ids, at least one each
+  /// @param adapter id or alias of an adapter of the generator; or none
+  /// @throws LatheException when one does not fit the context, or too many requests wait
+  public List<float[]> embed(
+      List<int[]> texts, @Nullable String adapter, Pooling pooling, Terms terms)
+      throws InterruptedException {
+    return engine.embed(texts, adapter, pooling, terms);
   }
 
   /// The tokens of a prompt.

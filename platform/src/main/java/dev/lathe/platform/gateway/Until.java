@@ -5,7 +5,7 @@ import java.util.Set;
 
 /// When a reply ends.
 ///
-/// @param maxTokens most tokens, at least 1
+/// @param maxTokens most tokens; 0 only where the prompt is scored
 /// @param minTokens tokens before which it does not end, `[0, maxTokens]`
 /// @param stops texts that end it where they appear first; they are not part of it
 /// @param stopTokens tokens that end it, beside the model's own
@@ -18,7 +18,7 @@ public record Until(
     if (stops.stream().anyMatch(String::isEmpty)) {
       throw new IllegalArgumentException("an empty stop text");
     }
-    if (maxTokens < 1 || minTokens < 0 || minTokens > maxTokens) {
+    if (minTokens < 0 || minTokens > maxTokens) {
       throw new IllegalArgumentException(minTokens + " to " + maxTokens + " tokens");
     }
   }

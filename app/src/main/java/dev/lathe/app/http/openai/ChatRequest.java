@@ -24,6 +24,7 @@ record ChatRequest(
     int topLogprobs,
     Streaming streaming,
     Sharing sharing,
+    OutputForm form,
     Map<String, Object> templateVariables) {
   private static final String TEXT_ONLY = "this server reads and writes text";
   private static final String NOTHING_KEPT = "this server keeps nothing of a request";
@@ -42,6 +43,7 @@ record ChatRequest(
             topLogprobs(in),
             Streaming.read(in),
             Sharing.read(in),
+            OutputForm.read(in),
             variables(
                 in.field("chat_template_kwargs", "further names for the chat template").json()));
     refuse(in);

@@ -8,8 +8,10 @@ import dev.lathe.app.http.Route;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.Terms;
+import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.text.Conversation;
 import dev.lathe.platform.access.Operation;
+import dev.lathe.platform.gateway.AnswerStream;
 import dev.lathe.platform.gateway.AnswerStream.Part;
 import dev.lathe.platform.gateway.AnswerStream.Step;
 import dev.lathe.platform.gateway.Answers;
@@ -23,6 +25,7 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// `/v1/chat/completions`.
@@ -48,24 +51,38 @@ final class ChatRoute {
             Fault.MODEL_NOT_FOUND,
             Fault.CONTEXT_LENGTH_EXCEEDED,
             Fault.OVERLOADED,
-            Fault.TOO_MANY_STREAMS)
+            Fault.TOO_MANY_STREAMS,
+            Fault.DEADLINE)
         .by("ChatCompletionRequest", ChatRequest::read, this::answer);
   }
 
   private void answer(Call call, ChatRequest request) throws IOException, InterruptedException {
     ServedModels.Model model = serving.model(request.model());
-    request.decoding().requireTokens(serving.generator().config().vocabulary());
+    request.decoding().requireTokens(serving.vocabulary());
     Conversation conversation = new Conversation(request.messages());
     int[] prompt =
         serving.encode(new Prompt.Chat(conversation, request.templateVariables()), "messages");
+    Supplier<TokenConstraint> constraint = request.form().constraint(serving);
     Terms terms = request.sharing().terms(serving, call.caller());
+    int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
+    Logprobs logprobs =
+        request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs());
     List<Ask> asks = new ArrayList<>();
     for (int i = 0; i < request.decoding().n(); i++) {
-      asks.add(ask(request, model, prompt, terms, i));
+      asks.add(
+          new Ask(
+              new Prompt.Tokens(prompt),
+              model.adapter(),
+              request.decoding().sampling(i),
+              request.decoding().until(most),
+              constraint,
+              logprobs,
+              terms));
     }
     serving.answer(
         call,
         asks,
+        AnswerStream.Reading.APART,
         answers -> {
           if (request.streaming().wanted()) {
             new Streamed(call, request).send(answers);
@@ -73,19 +90,6 @@ final class ChatRoute {
             call.send(ChatCompletion.SHAPE, whole(request, answers));
           }
         });
-  }
-
-  private Ask ask(
-      ChatRequest request, ServedModels.Model model, int[] prompt, Terms terms, int index) {
-    int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
-    return new Ask(
-        new Prompt.Tokens(prompt),
-        model.adapter(),
-        request.decoding().sampling(index),
-        request.decoding().until(most),
-        null,
-        request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs()),
-        terms);
   }
 
   private @Nullable TokenLogprobs logprobs(ChatRequest request, List<Piece.Scored> tokens) {

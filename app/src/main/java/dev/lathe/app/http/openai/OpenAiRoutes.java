@@ -13,6 +13,8 @@ public final class OpenAiRoutes {
   public static List<Route> of(Serving serving, Clock clock) {
     List<Route> routes = new ArrayList<>();
     routes.add(new ChatRoute(serving, clock).route());
+    routes.add(new CompletionRoute(serving, clock).route());
+    routes.add(Embeddings.route(serving));
     routes.addAll(ModelList.routes(serving));
     return routes;
   }

@@ -4,8 +4,12 @@ import dev.lathe.app.http.Call;
 import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.engine.Pooling;
 import dev.lathe.compute.engine.Terms;
+import dev.lathe.compute.engine.TokenConstraint;
+import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.platform.access.Caller;
+import dev.lathe.platform.gateway.AnswerStream;
 import dev.lathe.platform.gateway.Answers;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
@@ -16,11 +20,16 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// The way from a route to the gateway, with errors as clients know them.
 public final class Serving {
   private final ServedModels models;
   private final Duration maxTime;
+  private final Semaphore reading = new Semaphore(1, true);
 
   /// @param maxTime longest time that an answer may take, waiting included
   public Serving(ServedModels models, Duration maxTime) {
@@ -60,6 +69,32 @@ public final class Serving {
         .withMaxTime(maxTime);
   }
 
+  /// Tokens that the model has.
+  public int vocabulary() {
+    return generator().config().vocabulary();
+  }
+
+  /// What holds answers to a grammar; null when they are free. Grammars are read one at a time, so
+  /// that those that take long do not take all processors from the engine.
+  ///
+  /// @param grammar reads it
+  /// @param parameter where it stands in the request
+  /// @throws Refusal when it cannot be held to
+  public @Nullable Supplier<TokenConstraint> constraint(
+      Optional<Supplier<Grammar>> grammar, String parameter) throws InterruptedException {
+    if (grammar.isEmpty()) {
+      return null;
+    }
+    reading.acquire();
+    try {
+      return generator().constraint(grammar.get().get());
+    } catch (LatheException e) {
+      throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), parameter);
+    } finally {
+      reading.release();
+    }
+  }
+
   /// The tokens of a prompt that leaves room for an answer.
   ///
   /// @param parameter where the prompt stands in the request
@@ -84,6 +119,28 @@ public final class Serving {
     return tokens;
   }
 
+  /// Vectors of texts, for as long as the client is there.
+  ///
+  /// @throws IOException when the client went away
+  public List<float[]> embed(
+      Call call, List<int[]> texts, ServedModels.Model model, Pooling pooling, Terms terms)
+      throws IOException, InterruptedException {
+    Thread self = Thread.currentThread();
+    AtomicBoolean gone = new AtomicBoolean();
+    try (Call.Watch _ =
+        call.watch(() -> {
+          gone.set(true);
+          self.interrupt();
+        })) {
+      return generator().embed(texts, model.adapter(), pooling, terms);
+    } catch (InterruptedException e) {
+      if (gone.get()) {
+        throw new IOException("the client went away", e);
+      }
+      throw e;
+    }
+  }
+
   /// Work with answers.
   @FunctionalInterface
   public interface Use {
@@ -94,8 +151,9 @@ public final class Serving {
   ///
   /// @throws Refusal when a request is refused
   /// @throws IOException when the client went away
-  public void answer(Call call, List<Ask> asks, Use use) throws IOException, InterruptedException {
-    try (Answers answers = Answers.begin(generator(), asks);
+  public void answer(Call call, List<Ask> asks, AnswerStream.Reading reading, Use use)
+      throws IOException, InterruptedException {
+    try (Answers answers = Answers.begin(generator(), asks, reading);
         Call.Watch _ = call.watch(answers::close)) {
       use.of(answers);
     }
