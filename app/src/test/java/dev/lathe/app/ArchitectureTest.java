@@ -43,6 +43,7 @@ class ArchitectureTest {
           row("compute.text", "compute.jinja", "compute.model", "compute.weights"),
           row("compute.adapter", "compute.model", "compute.weights"),
           row("compute.grammar"),
+          row("compute.tool", "compute.grammar", "compute.text"),
           row("compute.kernel", "compute.weights"),
           row(
               "compute.engine",
@@ -69,7 +70,8 @@ class ArchitectureTest {
               "compute.engine",
               "compute.grammar",
               "compute.model",
-              "compute.text"),
+              "compute.text",
+              "compute.tool"),
           row("platform.access"),
           row("platform.evaluation"),
           row("app"),

@@ -1,5 +1,6 @@
 package dev.lathe.app.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
@@ -8,9 +9,13 @@ import dev.lathe.compute.Utf8;
 import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.text.ToolCall;
+import dev.lathe.compute.tool.CallForm;
+import dev.lathe.compute.tool.CallParser;
 import dev.lathe.platform.evaluation.Questions;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
+import dev.lathe.platform.gateway.Prompt;
 import dev.lathe.platform.gateway.Reply;
 import dev.lathe.platform.gateway.ReplyStream;
 import java.io.IOException;
@@ -101,6 +106,8 @@ final class GenerateVerb implements Callable<Integer> {
 
   @Mixin private GrammarOptions grammar = new GrammarOptions();
 
+  @Mixin private ToolOptions tools = new ToolOptions();
+
   @Mixin private EngineOptions engine = new EngineOptions();
 
   GenerateVerb(Context context) {
@@ -111,16 +118,20 @@ final class GenerateVerb implements Callable<Integer> {
   public Integer call() throws InterruptedException {
     check();
     Optional<Grammar> form = grammar.grammar();
+    Optional<ToolOptions.Offer> offer = tools.offer();
+    requireOneForm(form, offer);
     List<GenerateRow> rows = rows();
     Format written = written();
     try (Generator generator = engine.open(context, model, Math.min(STREAMS, rows.size()))) {
       Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, context.screen()));
-      Optional<Supplier<TokenConstraint>> constraint = form.map(generator::constraint);
+      Optional<Supplier<TokenConstraint>> constraint =
+          form.or(() -> offer.flatMap(each -> each.grammar(generator.callForm())))
+              .map(generator::constraint);
       List<Ask> asks =
           rows.stream()
-              .map(row -> sampling.ask(row.prompt(), loaded.orElse(null)))
+              .map(row -> sampling.ask(prompt(row, offer, generator), loaded.orElse(null)))
               .map(ask -> constraint.map(ask::withConstraint).orElse(ask))
               .toList();
       PrintStream out = out();
@@ -128,7 +139,8 @@ final class GenerateVerb implements Callable<Integer> {
         if (asks.size() == 1 && written == Format.TEXT) {
           stream(generator.ask(asks.getFirst()), out);
         } else {
-          all(generator, rows, asks, written, out);
+          Optional<CallForm> calls = offer.map(_ -> generator.callForm());
+          all(generator, rows, asks, new Lines(written, calls), out);
         }
         requireWritten(out);
       } finally {
@@ -150,6 +162,22 @@ final class GenerateVerb implements Callable<Integer> {
           "--raw and --system are given, and a raw prompt has no system message",
           "leave one of them out");
     }
+  }
+
+  private void requireOneForm(Optional<Grammar> form, Optional<ToolOptions.Offer> offer) {
+    if (offer.isPresent() && (form.isPresent() || raw)) {
+      throw LatheException.user(
+          "--tools is given with " + (raw ? "--raw" : "another form of replies"),
+          "leave one of them out");
+    }
+  }
+
+  private static Prompt prompt(
+      GenerateRow row, Optional<ToolOptions.Offer> offer, Generator generator) {
+    return row.prompt() instanceof Prompt.Chat(var conversation, var variables) && offer.isPresent()
+        ? new Prompt.Chat(
+            generator.callForm().offering(offer.get().tools(), conversation), variables)
+        : row.prompt();
   }
 
   private Format written() {
@@ -219,7 +247,7 @@ final class GenerateVerb implements Callable<Integer> {
   }
 
   private void all(
-      Generator generator, List<GenerateRow> rows, List<Ask> asks, Format written, PrintStream out)
+      Generator generator, List<GenerateRow> rows, List<Ask> asks, Lines lines, PrintStream out)
       throws InterruptedException {
     long began = System.nanoTime();
     long[] tokens = new long[1];
@@ -229,7 +257,7 @@ final class GenerateVerb implements Callable<Integer> {
       generator.askAll(
           asks,
           (index, reply) -> {
-            out.print(line(rows.get(index), reply, written, index));
+            out.print(lines.of(rows.get(index), reply, index));
             requireWritten(out);
             tokens[0] += reply.outputTokens();
             double rate = tokens[0] / ((System.nanoTime() - began) / 1e9);
@@ -240,20 +268,34 @@ final class GenerateVerb implements Callable<Integer> {
     }
   }
 
-  private static String line(GenerateRow row, Reply reply, Format written, int index) {
-    return switch (written) {
-      case TEXT -> (index == 0 ? "" : "\n") + reply.text() + "\n";
-      case JSONL -> json(row, reply) + "\n";
-    };
-  }
+  /// How replies are written down.
+  ///
+  /// @param calls the form of calls, where tools are offered
+  private record Lines(Format format, Optional<CallForm> calls) {
+    String of(GenerateRow row, Reply reply, int index) {
+      return switch (format) {
+        case TEXT -> (index == 0 ? "" : "\n") + reply.text() + "\n";
+        case JSONL -> json(row, reply) + "\n";
+      };
+    }
 
-  private static String json(GenerateRow row, Reply reply) {
-    ObjectNode line = row.fields().deepCopy();
-    line.put("output", reply.text());
-    line.put("finish", reply.ending().name().toLowerCase(Locale.ROOT));
-    line.put("prompt_tokens", reply.promptTokens());
-    line.put("output_tokens", reply.outputTokens());
-    return line.toString();
+    private String json(GenerateRow row, Reply reply) {
+      ObjectNode line = row.fields().deepCopy();
+      if (calls.isPresent()) {
+        CallParser.Parsed parsed = calls.get().parser().parse(reply.text());
+        line.put("output", parsed.text());
+        ArrayNode list = line.putArray("tool_calls");
+        for (ToolCall call : parsed.calls()) {
+          list.addObject().put("name", call.name()).put("arguments", call.argumentsJson());
+        }
+      } else {
+        line.put("output", reply.text());
+      }
+      line.put("finish", reply.ending().name().toLowerCase(Locale.ROOT));
+      line.put("prompt_tokens", reply.promptTokens());
+      line.put("output_tokens", reply.outputTokens());
+      return line.toString();
+    }
   }
 
   /// Flushes, and ends the work where nobody takes its result.

@@ -59,6 +59,8 @@ class GrammarOptionsTest {
         "--json --regex a ~ --json and --regex are given ~ 2",
         "--regex (a ~ a group is not closed ~ 2",
         "--json-schema none.json ~ there is no file 'none.json' ~ 3",
+        "--tool-choice auto ~ --tool-choice is given without --tools ~ 2",
+        "--tools none.json ~ there is no file 'none.json' ~ 3",
         "--choice a,,b ~ a choice is an empty text ~ 2"
       })
   void mistakesAreToldBeforeAModelIsOpened(String options, String named, int code) {

@@ -2,6 +2,7 @@ package dev.lathe.compute.grammar;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /// What a part of the output may be.
 sealed interface Expression {
@@ -77,6 +78,39 @@ sealed interface Expression {
 
   /// One of [Members].
   record Member(Expression body, boolean required) {}
+
+  /// The same with other names for the rules it calls.
+  static Expression renamed(Expression expression, UnaryOperator<String> names) {
+    return switch (expression) {
+      case Literal _, Characters _, Language _, Token _, TokenId _ -> expression;
+      case Sequence(var parts) -> new Sequence(renamed(parts, names));
+      case Choice(var options) -> new Choice(renamed(options, names));
+      case Repeat(var body, int least, int most) -> new Repeat(renamed(body, names), least, most);
+      case Rule(String name) -> new Rule(names.apply(name));
+      case Members(
+              var members,
+              var more,
+              int least,
+              int most,
+              var before,
+              var between,
+              var after) ->
+          new Members(
+              members.stream()
+                  .map(member -> new Member(renamed(member.body(), names), member.required()))
+                  .toList(),
+              renamed(more, names),
+              least,
+              most,
+              renamed(before, names),
+              renamed(between, names),
+              renamed(after, names));
+    };
+  }
+
+  private static List<Expression> renamed(List<Expression> all, UnaryOperator<String> names) {
+    return all.stream().map(each -> renamed(each, names)).toList();
+  }
 
   static Expression sequence(Expression... parts) {
     return parts.length == 1 ? parts[0] : new Sequence(Arrays.asList(parts));

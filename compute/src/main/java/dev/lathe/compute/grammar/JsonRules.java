@@ -43,10 +43,16 @@ final class JsonRules {
   private static final Expression COLON = sequence(new Literal(":"), optional(new Literal(" ")));
   private static final Expression COMMA = sequence(new Literal(","), GAP);
 
+  private static final Map<String, Expression> RULES = written();
+
   private JsonRules() {}
 
   /// The rules that the expressions above call.
   static Map<String, Expression> rules() {
+    return RULES;
+  }
+
+  private static Map<String, Expression> written() {
     return Map.of(
         "value", choice(OBJECT, ARRAY, STRING, NUMBER, BOOLEAN, NULL),
         "object", object(List.of(), member(STRING, VALUE), 0, Repeat.UNBOUNDED),

@@ -69,6 +69,14 @@ final class RegexParser {
     return nfa.determinised(start, end);
   }
 
+  /// A pattern that matches exactly this text.
+  static String quoted(String text) {
+    StringBuilder pattern = new StringBuilder();
+    text.codePoints()
+        .forEach(c -> pattern.append("\\u{").append(Integer.toHexString(c)).append('}'));
+    return pattern.toString();
+  }
+
   private static int write(Node node, Nfa nfa, int from) {
     switch (node) {
       case Node.Characters(var set) -> {

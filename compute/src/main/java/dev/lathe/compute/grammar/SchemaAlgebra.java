@@ -175,7 +175,7 @@ final class SchemaAlgebra {
     return switch (followed(schema)) {
       case Nothing _ -> Optional.of(none());
       case Constant(JsonNode value) when value.isTextual() ->
-          Optional.of(RegexParser.whole(literal(value.asText()), work));
+          Optional.of(RegexParser.whole(RegexParser.quoted(value.asText()), work));
       case Strings(Dfa language, int least, int most) ->
           Optional.of(language == null ? lengths(least, most) : language);
       case Options(var options) -> {
@@ -202,13 +202,6 @@ final class SchemaAlgebra {
   private Dfa either(Dfa a, Dfa b) {
     Dfa all = lengths(0, Expression.Repeat.UNBOUNDED);
     return all.minus(all.minus(a, work).minus(b, work), work);
-  }
-
-  private static String literal(String text) {
-    StringBuilder pattern = new StringBuilder();
-    text.codePoints()
-        .forEach(c -> pattern.append("\\u{").append(Integer.toHexString(c)).append('}'));
-    return pattern.toString();
   }
 
   private Schema bothItems(Items a, Items b) {

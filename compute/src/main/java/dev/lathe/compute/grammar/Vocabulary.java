@@ -38,14 +38,11 @@ public final class Vocabulary {
     this.tokens = new byte[tokens.length][];
     for (int id = 0; id < tokens.length; id++) {
       byte[] spelling = tokens[id];
-      boolean marks = control.get(id) && spelling.length > 0;
-      this.tokens[id] = marks ? marked(spelling) : spelling;
-      if (!marks) {
-        for (byte value : spelling) {
-          bytes.set(value & 0xff);
-        }
+      this.tokens[id] = control.get(id) ? marked(spelling) : spelt(spelling);
+      for (byte value : this.tokens[id]) {
+        bytes.set(value & 0xff, bytes.get(value & 0xff) || !control.get(id));
       }
-      if (spelling.length > 0) {
+      if (this.tokens[id].length > 0) {
         bySpelling.put(new String(spelling, StandardCharsets.UTF_8), this.tokens[id]);
       }
     }
@@ -61,11 +58,24 @@ public final class Vocabulary {
   }
 
   private static byte[] marked(byte[] spelling) {
+    if (spelling.length == 0) {
+      return spelling;
+    }
     byte[] marked = new byte[spelling.length + 2];
     System.arraycopy(spelling, 0, marked, 1, spelling.length);
     marked[0] = MARK;
     marked[marked.length - 1] = MARK;
     return marked;
+  }
+
+  /// Nothing for a token with the mark in it, which no text holds.
+  private static byte[] spelt(byte[] bytes) {
+    for (byte value : bytes) {
+      if (value == MARK) {
+        return new byte[0];
+      }
+    }
+    return bytes;
   }
 
   private static List<byte[]> withoutFirstBlank(byte[][] tokens) {

@@ -5,13 +5,14 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.function.IntPredicate;
 
 /// Turns tokens into text one by one, in time that does not grow with what came before. Characters
 /// whose bytes span several tokens come out whole. All that it gives, joined, is what
 /// [Tokenizer#decode] gives for the same tokens. For one thread.
 public final class StreamDecoder {
   private final Pieces pieces;
-  private final boolean skipSpecial;
+  private final IntPredicate skipped;
   private final CharsetDecoder decoder =
       StandardCharsets.UTF_8
           .newDecoder()
@@ -21,9 +22,10 @@ public final class StreamDecoder {
   private boolean atStart = true;
   private boolean finished;
 
-  StreamDecoder(Pieces pieces, boolean skipSpecial) {
+  /// @param skipped tokens that are left out
+  StreamDecoder(Pieces pieces, IntPredicate skipped) {
     this.pieces = pieces;
-    this.skipSpecial = skipSpecial;
+    this.skipped = skipped;
   }
 
   /// The whole characters that this token completes; often none, sometimes several.
@@ -32,7 +34,7 @@ public final class StreamDecoder {
       throw new IllegalStateException("the stream is finished");
     }
     byte[] bytes = pieces.of(id);
-    if (skipSpecial && pieces.isSpecial(id)) {
+    if (skipped.test(id)) {
       return "";
     }
     int skip = atStart && pieces.stripsFirstBlank() && bytes.length > 0 && bytes[0] == ' ' ? 1 : 0;

@@ -13,11 +13,13 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.stream.IntStream;
@@ -166,7 +168,8 @@ public final class Tokenizer implements AutoCloseable {
   ///
   /// @param skipSpecial whether control tokens are left out
   public String decode(int[] ids, boolean skipSpecial) {
-    StreamDecoder decoder = new StreamDecoder(definition.pieces(), skipSpecial);
+    StreamDecoder decoder =
+        new StreamDecoder(definition.pieces(), id -> skipSpecial && isSpecial(id));
     StringBuilder text = new StringBuilder();
     for (int id : ids) {
       text.append(decoder.push(id));
@@ -176,7 +179,16 @@ public final class Tokenizer implements AutoCloseable {
 
   /// A decoder for tokens that come one by one; control tokens are left out.
   public StreamDecoder stream() {
-    return new StreamDecoder(definition.pieces(), true);
+    return stream(Set.of());
+  }
+
+  /// A decoder that leaves out control tokens but for some, which it writes as they are spelt.
+  ///
+  /// @param spelt spellings of tokens
+  public StreamDecoder stream(Set<String> spelt) {
+    Set<Integer> kept = new HashSet<>();
+    spelt.forEach(each -> controlId(each).ifPresent(kept::add));
+    return new StreamDecoder(definition.pieces(), id -> isSpecial(id) && !kept.contains(id));
   }
 
   /// The id of an added token, by its spelling.

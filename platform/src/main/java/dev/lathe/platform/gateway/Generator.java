@@ -18,6 +18,7 @@ import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.text.ChatTemplate;
 import dev.lathe.compute.text.Tokenizer;
+import dev.lathe.compute.tool.CallForm;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -193,6 +194,12 @@ public final class Generator implements AutoCloseable {
     engine.adapters().remove(id);
   }
 
+  /// How this model writes calls of tools: offers them in a conversation, says what a reply may be,
+  /// and reads calls out of it.
+  public CallForm callForm() {
+    return text.callForm();
+  }
+
   /// Starts a reply.
   ///
   /// @throws LatheException when the prompt does not fit the context, or is a conversation and the
@@ -268,7 +275,7 @@ public final class Generator implements AutoCloseable {
             ask.logprobs(),
             ask.terms());
     return new ReplyStream(
-        engine.submit(request), text.tokenizer().stream(), until.stops(), prompt.length);
+        engine.submit(request), text.decoder(ask.prompt()), until.stops(), prompt.length);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.

@@ -5,7 +5,11 @@ import dev.lathe.compute.grammar.GrammarCompiler;
 import dev.lathe.compute.grammar.Vocabulary;
 import dev.lathe.compute.text.ChatEncoder;
 import dev.lathe.compute.text.ChatTemplate;
+import dev.lathe.compute.text.RenderOptions;
+import dev.lathe.compute.text.StreamDecoder;
 import dev.lathe.compute.text.Tokenizer;
+import dev.lathe.compute.tool.CallForm;
+import java.time.Clock;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.LinkedHashSet;
@@ -26,6 +30,7 @@ final class TextSide {
   private final Optional<ChatEncoder> encoder;
   private final Optional<LatheException> noTemplate;
   private @Nullable GrammarCompiler grammars;
+  private @Nullable CallForm callForm;
 
   private TextSide(
       Tokenizer tokenizer,
@@ -67,6 +72,26 @@ final class TextSide {
       grammars = new GrammarCompiler(new Vocabulary(tokens, control, tokenizer.dropsFirstBlank()));
     }
     return grammars;
+  }
+
+  /// How this model writes calls of tools, found out at the first call.
+  synchronized CallForm callForm() {
+    if (callForm == null) {
+      RenderOptions options = new RenderOptions(false, Clock.systemUTC());
+      callForm =
+          template
+              .map(found -> CallForm.of(found, options, tokenizer.controlTokens()))
+              .orElse(CallForm.GENERIC);
+    }
+    return callForm;
+  }
+
+  /// A decoder of the reply to a prompt. Where tools are offered it writes out the control tokens
+  /// that calls are made of.
+  StreamDecoder decoder(Prompt prompt) {
+    boolean offers =
+        prompt instanceof Prompt.Chat(var conversation, _) && !conversation.tools().isEmpty();
+    return tokenizer.stream(offers ? callForm().tokens() : Set.of());
   }
 
   /// @throws LatheException when it is a conversation and the model has no usable chat template

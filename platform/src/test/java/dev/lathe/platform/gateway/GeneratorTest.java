@@ -3,9 +3,11 @@ package dev.lathe.platform.gateway;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.compute.adapter.AdapterSpec;
@@ -23,8 +25,12 @@ import dev.lathe.compute.text.ChatTemplate;
 import dev.lathe.compute.text.Conversation;
 import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Tokenizer;
+import dev.lathe.compute.tool.CallForm;
+import dev.lathe.compute.tool.Tool;
+import dev.lathe.compute.tool.ToolChoice;
 import dev.lathe.platform.gateway.Reply.Ending;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -125,6 +131,33 @@ class GeneratorTest {
     assertThat(matched.text()).matches("[0-9]{7}x");
     assertThat(cut.text()).matches("a{100}");
     assertThat(cut.ending()).isEqualTo(Ending.LENGTH);
+  }
+
+  @Test
+  void aRequiredCallIsWrittenAndReadInTheFormOfTheModel() throws InterruptedException {
+    JsonNode offered =
+        StrictJson.value(
+            "tools",
+            """
+            [{"type": "function", "function": {"name": "go", "parameters": {"type": "object",
+              "properties": {"to": {"enum": ["left", "right"]}}, "required": ["to"]}}}]
+            """
+                .getBytes(StandardCharsets.UTF_8));
+    List<Tool> tools = Tool.list(offered);
+    CallForm form = generator.callForm();
+    Grammar grammar = form.grammar(tools, new ToolChoice.Required(), false).orElseThrow();
+    Ask ask = ask(chat("where?"), null, 300);
+
+    Reply reply = reply(ask.withConstraint(generator.constraint(grammar)));
+
+    assertThat(reply.ending()).isEqualTo(Ending.STOP);
+    assertThat(form.parser().parse(reply.text()).calls())
+        .singleElement()
+        .satisfies(call -> {
+          assertThat(call.name()).isEqualTo("go");
+          assertThat(call.argumentsJson().replaceAll("\\s", ""))
+              .isIn("{\"to\":\"left\"}", "{\"to\":\"right\"}");
+        });
   }
 
   @Test
