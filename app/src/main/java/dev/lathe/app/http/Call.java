@@ -12,10 +12,13 @@ import java.util.Optional;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.Fields.Field;
 
 /// One request on its way to its answer. For the thread that handles it.
 public final class Call {
+  private static final String JSON = "application/json";
+
   private final Request request;
   private final Response response;
   private final String id;
@@ -75,13 +78,25 @@ public final class Call {
   }
 
   static <T> void send(Response response, int status, Shape<T> shape, T value) throws IOException {
+    send(response, status, JSON, bytes(shape, value));
+  }
+
+  /// As [#send], without waiting: for threads that others wait for.
+  static <T> void sendLater(
+      Response response, int status, Shape<T> shape, T value, Callback callback)
+      throws IOException {
+    ByteBuffer content = begin(response, status, JSON, bytes(shape, value));
+    response.write(true, content, callback);
+  }
+
+  private static <T> byte[] bytes(Shape<T> shape, T value) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
     try (JsonGenerator out = Json.generator(bytes)) {
       shape.write(out, value);
       out.flush();
       bytes.write('\n');
     }
-    send(response, status, "application/json", bytes.toByteArray());
+    return bytes.toByteArray();
   }
 
   /// Answers with a text.
@@ -91,10 +106,14 @@ public final class Call {
 
   private static void send(Response response, int status, String mediaType, byte[] content)
       throws IOException {
+    Sending.all(response, true, begin(response, status, mediaType, content));
+  }
+
+  private static ByteBuffer begin(Response response, int status, String mediaType, byte[] content) {
     response.setStatus(status);
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
     response.getHeaders().put(HttpHeader.CONTENT_LENGTH, content.length);
-    Sending.all(response, true, ByteBuffer.wrap(content));
+    return ByteBuffer.wrap(content);
   }
 
   /// Answers piece by piece.

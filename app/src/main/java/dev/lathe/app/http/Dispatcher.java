@@ -190,6 +190,7 @@ final class Dispatcher extends Handler.Abstract {
   }
 
   /// Answers what Jetty refuses by itself, before any handler: what is no HTTP, or too much of it.
+  /// Jetty may ask on the thread that serves all connections: nothing here waits.
   static boolean refuseMalformed(Request request, Response response, Callback callback) {
     int status = response.getStatus();
     Fault fault = status == 431 ? Fault.HEAD_TOO_LARGE : Fault.MALFORMED;
@@ -199,8 +200,7 @@ final class Dispatcher extends Handler.Abstract {
             ? new Refusal(fault, why == null ? fault.meaning() : why.toString())
             : new Refusal(Fault.INTERNAL, Fault.INTERNAL.meaning());
     try {
-      Call.send(response, Math.max(400, status), Refusal.SHAPE, refusal);
-      callback.succeeded();
+      Call.sendLater(response, Math.max(400, status), Refusal.SHAPE, refusal, callback);
     } catch (IOException e) {
       callback.failed(e);
     }
