@@ -88,10 +88,12 @@ class ArchitectureTest {
               "platform.access",
               "platform.gateway",
               "compute.*"),
+          row("app.http.page", "app.http", "platform.access"),
           row(
               "app.http.service",
               "app.http",
               "app.http.openai",
+              "app.http.page",
               "app.http.serving",
               "platform.access",
               "platform.gateway"),

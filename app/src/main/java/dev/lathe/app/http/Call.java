@@ -72,6 +72,11 @@ public final class Call {
     return body.json();
   }
 
+  /// Sets a header of the answer, before it is sent.
+  public void header(String name, String value) {
+    response.getHeaders().put(name, value);
+  }
+
   /// Answers with a JSON object.
   public <T> void send(Shape<T> shape, T value) throws IOException {
     send(response, 200, shape, value);

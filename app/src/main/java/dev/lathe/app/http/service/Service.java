@@ -6,6 +6,7 @@ import dev.lathe.app.http.Routes;
 import dev.lathe.app.http.ServerLog;
 import dev.lathe.app.http.ServerSettings;
 import dev.lathe.app.http.openai.OpenAiRoutes;
+import dev.lathe.app.http.page.ChatPage;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.platform.access.ApiKeys;
 import dev.lathe.platform.gateway.ServedModels;
@@ -54,6 +55,7 @@ public final class Service implements AutoCloseable {
     List<Route> routes = new ArrayList<>();
     routes.addAll(OpenAiRoutes.of(serving, Clock.systemUTC()));
     routes.addAll(Probes.routes(draining::get));
+    routes.addAll(ChatPage.routes());
     return Routes.documented(routes, parts.version());
   }
 
