@@ -274,6 +274,8 @@ public record CallForm(
   /// A conversation in which tools are offered, as the model's template can write it down: where it
   /// knows no tools, they are described in the system message, and calls and results are told as
   /// text.
+  ///
+  /// @param tools none where those of before are not offered any more
   public Conversation offering(List<Tool> tools, Conversation conversation) {
     List<Message> messages = conversation.messages();
     if (!equals(GENERIC)) {
@@ -281,10 +283,30 @@ public record CallForm(
     }
     List<Message> told = new ArrayList<>();
     boolean hasSystem = messages.getFirst().role() == Role.SYSTEM;
-    String before = hasSystem ? messages.getFirst().content() + "\n\n" : "";
-    told.add(Message.system(before + instructions(tools)));
-    messages.stream().skip(hasSystem ? 1 : 0).map(this::asText).forEach(told::add);
+    if (!tools.isEmpty()) {
+      String before = hasSystem ? messages.getFirst().content() + "\n\n" : "";
+      told.add(Message.system(before + instructions(tools)));
+    }
+    List<String> results = new ArrayList<>();
+    for (Message each : messages.subList(hasSystem && !tools.isEmpty() ? 1 : 0, messages.size())) {
+      if (each.role() == Role.TOOL) {
+        results.add("<tool_response>\n" + each.content() + "\n</tool_response>");
+        continue;
+      }
+      tell(results, told);
+      told.add(asText(each));
+    }
+    tell(results, told);
     return new Conversation(told);
+  }
+
+  /// Results of calls made together make one message, as many templates want questions and answers
+  /// to alternate.
+  private static void tell(List<String> results, List<Message> told) {
+    if (!results.isEmpty()) {
+      told.add(Message.user(String.join("\n", results)));
+      results.clear();
+    }
   }
 
   private static String instructions(List<Tool> tools) {
@@ -296,9 +318,6 @@ public record CallForm(
   }
 
   private Message asText(Message message) {
-    if (message.role() == Role.TOOL) {
-      return Message.user("<tool_response>\n" + message.content() + "\n</tool_response>");
-    }
     if (message.toolCalls().isEmpty()) {
       return message;
     }

@@ -1,5 +1,6 @@
 package dev.lathe.platform.gateway;
 
+import dev.lathe.compute.tool.CallParser;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +15,17 @@ public final class AnswerStream implements AutoCloseable {
 
     /// What it says.
     record Text(String text) implements Part {}
+
+    /// It begins to call a tool.
+    ///
+    /// @param index counts the calls of the answer, from 0
+    record CallBegan(int index, String name) implements Part {}
+
+    /// More of the arguments of a call.
+    record CallArguments(int index, String json) implements Part {}
+
+    /// The arguments of a call are complete.
+    record CallEnded(int index) implements Part {}
   }
 
   /// What comes at once.
@@ -42,20 +54,25 @@ public final class AnswerStream implements AutoCloseable {
     /// As it stands.
     WHOLE,
     /// Thoughts and text apart.
-    APART
+    APART,
+    /// Thoughts, text and calls of tools apart.
+    CALLS
   }
 
   private final ReplyStream reply;
   private final Optional<ThoughtSplitter> splitter;
+  private final Optional<CallParser> parser;
   private boolean finished;
   private int thoughtTokens;
   private int seenTokens;
 
   /// @param thinks whether the model may think first
   /// @param inside whether the prompt has begun the thoughts already
-  AnswerStream(ReplyStream reply, boolean thinks, boolean inside) {
+  /// @param parser reads calls, where there may be any
+  AnswerStream(ReplyStream reply, boolean thinks, boolean inside, Optional<CallParser> parser) {
     this.reply = reply;
     this.splitter = thinks || inside ? Optional.of(new ThoughtSplitter(inside)) : Optional.empty();
+    this.parser = parser;
   }
 
   /// The next step, waiting for it; nothing after the end.
@@ -74,35 +91,55 @@ public final class AnswerStream implements AutoCloseable {
   }
 
   private Step step(Piece piece) {
+    List<Part> parts = new ArrayList<>(2);
     if (splitter.isEmpty()) {
-      return new Step(
-          piece.text().isEmpty() ? List.of() : List.of(new Part.Text(piece.text())),
-          piece.tokens());
+      say(piece.text(), parts);
+      return new Step(parts, piece.tokens());
     }
     boolean thinking = splitter.get().isThinking();
     thoughtTokens += thinking ? reply.outputTokens() - seenTokens : 0;
     seenTokens = reply.outputTokens();
-    return new Step(parts(splitter.get().push(piece.text())), piece.tokens());
+    add(splitter.get().push(piece.text()), parts);
+    return new Step(parts, piece.tokens());
   }
 
   private Optional<Step> last() {
-    if (finished || splitter.isEmpty()) {
+    if (finished) {
       return Optional.empty();
     }
     finished = true;
-    List<Part> parts = parts(splitter.get().finish());
+    List<Part> parts = new ArrayList<>();
+    splitter.ifPresent(each -> add(each.finish(), parts));
+    parser.ifPresent(each -> add(each.finish(), parts));
     return parts.isEmpty() ? Optional.empty() : Optional.of(new Step(parts, List.of()));
   }
 
-  private static List<Part> parts(ThoughtSplitter.Split split) {
-    List<Part> parts = new ArrayList<>(2);
+  private void add(ThoughtSplitter.Split split, List<Part> parts) {
     if (!split.thoughts().isEmpty()) {
       parts.add(new Part.Thought(split.thoughts()));
     }
-    if (!split.answer().isEmpty()) {
-      parts.add(new Part.Text(split.answer()));
+    say(split.answer(), parts);
+  }
+
+  private void say(String text, List<Part> parts) {
+    if (parser.isPresent()) {
+      add(parser.get().push(text), parts);
+    } else if (!text.isEmpty()) {
+      parts.add(new Part.Text(text));
     }
-    return parts;
+  }
+
+  private static void add(List<CallParser.Event> events, List<Part> parts) {
+    for (CallParser.Event event : events) {
+      parts.add(
+          switch (event) {
+            case CallParser.Event.Text(String text) -> new Part.Text(text);
+            case CallParser.Event.Began(int index, String name) -> new Part.CallBegan(index, name);
+            case CallParser.Event.Arguments(int index, String json) ->
+                new Part.CallArguments(index, json);
+            case CallParser.Event.Ended(int index) -> new Part.CallEnded(index);
+          });
+    }
   }
 
   /// Tokens of the thoughts so far, with those of the mark that ends them.

@@ -17,8 +17,10 @@ import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.text.ChatTemplate;
+import dev.lathe.compute.text.StreamDecoder;
 import dev.lathe.compute.text.Tokenizer;
 import dev.lathe.compute.tool.CallForm;
+import dev.lathe.compute.tool.CallParser;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -186,6 +188,15 @@ public final class Generator implements AutoCloseable {
     return () -> new GrammarConstraint(compiled.start());
   }
 
+  /// As [#constraint(Grammar)], for the answer to a prompt: where the model may think first, its
+  /// thoughts are free, and what comes after them is held to the grammar.
+  ///
+  /// @param prompt as [#encode] gives it
+  /// @throws LatheException when the grammar is too large or allows nothing
+  public Supplier<TokenConstraint> constraint(Grammar grammar, int[] prompt) {
+    return constraint(text.afterThoughts(grammar, prompt));
+  }
+
   /// Forgets an adapter; requests that have begun finish with it.
   ///
   /// @param id of its version
@@ -205,7 +216,7 @@ public final class Generator implements AutoCloseable {
   /// @throws LatheException when the prompt does not fit the context, or is a conversation and the
   ///   model has no chat template
   public ReplyStream ask(Ask ask) {
-    return ask(ask, text.encode(ask.prompt()));
+    return ask(ask, text.encode(ask.prompt()), text.decoder(ask.prompt()));
   }
 
   /// Starts a reply and reads it in a certain way.
@@ -213,9 +224,12 @@ public final class Generator implements AutoCloseable {
   /// @throws LatheException as [#ask]
   public AnswerStream answer(Ask ask, AnswerStream.Reading reading) {
     int[] prompt = text.encode(ask.prompt());
-    boolean apart = reading == AnswerStream.Reading.APART;
+    ReplyStream reply = ask(ask, prompt, text.decoder(reading));
+    boolean apart = reading != AnswerStream.Reading.WHOLE;
+    Optional<CallParser> parser =
+        reading == AnswerStream.Reading.CALLS ? Optional.of(callForm().parser()) : Optional.empty();
     boolean inside = apart && text.endsInThoughts(prompt);
-    return new AnswerStream(ask(ask, prompt), apart && text.thinks(), inside);
+    return new AnswerStream(reply, apart && text.thinks(), inside, parser);
   }
 
   /// Texts as vectors of length 1. Waits for all.
@@ -256,7 +270,7 @@ public final class Generator implements AutoCloseable {
     return text.thinks();
   }
 
-  private ReplyStream ask(Ask ask, int[] prompt) {
+  private ReplyStream ask(Ask ask, int[] prompt, StreamDecoder decoder) {
     Until until = ask.until();
     int room = Math.max(1, context - prompt.length);
     Set<Integer> ends = new LinkedHashSet<>(until.stopTokens());
@@ -274,8 +288,7 @@ public final class Generator implements AutoCloseable {
             ask.constraint(),
             ask.logprobs(),
             ask.terms());
-    return new ReplyStream(
-        engine.submit(request), text.decoder(ask.prompt()), until.stops(), prompt.length);
+    return new ReplyStream(engine.submit(request), decoder, until.stops(), prompt.length);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.
@@ -294,7 +307,11 @@ public final class Generator implements AutoCloseable {
     try {
       while (replies.size() < asks.size()) {
         while (submitted < asks.size() && underWay.size() < window) {
-          underWay.add(ask(asks.get(submitted), prompts.get(submitted)));
+          underWay.add(
+              ask(
+                  asks.get(submitted),
+                  prompts.get(submitted),
+                  text.decoder(asks.get(submitted).prompt())));
           submitted++;
         }
         try (ReplyStream oldest = underWay.remove()) {

@@ -1,6 +1,7 @@
 package dev.lathe.platform.gateway;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.grammar.GrammarCompiler;
 import dev.lathe.compute.grammar.Vocabulary;
 import dev.lathe.compute.text.ChatEncoder;
@@ -12,7 +13,9 @@ import dev.lathe.compute.tool.CallForm;
 import java.time.Clock;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -22,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class TextSide {
   static final String THOUGHTS_BEGIN = "<think>";
   static final String THOUGHTS_END = "</think>";
+  private static final List<String> THOUGHT_MARKS = List.of(THOUGHTS_BEGIN, THOUGHTS_END);
   private static final int LAST_TOKENS = 16;
 
   private final Tokenizer tokenizer;
@@ -92,6 +96,43 @@ final class TextSide {
     boolean offers =
         prompt instanceof Prompt.Chat(var conversation, _) && !conversation.tools().isEmpty();
     return tokenizer.stream(offers ? callForm().tokens() : Set.of());
+  }
+
+  /// A decoder of a reply that is read in a certain way: it writes out the control tokens by which
+  /// thoughts and calls are told.
+  StreamDecoder decoder(AnswerStream.Reading reading) {
+    Set<String> spelt = new HashSet<>();
+    if (reading != AnswerStream.Reading.WHOLE) {
+      spelt.addAll(THOUGHT_MARKS);
+    }
+    if (reading == AnswerStream.Reading.CALLS) {
+      spelt.addAll(callForm().tokens());
+    }
+    return tokenizer.stream(spelt);
+  }
+
+  /// What a grammar allows, after thoughts where the model thinks or may think.
+  Grammar afterThoughts(Grammar grammar, int[] prompt) {
+    boolean inside = endsInThoughts(prompt);
+    if (!inside && !thinks()) {
+      return grammar;
+    }
+    List<String> tokens = THOUGHT_MARKS.stream().filter(this::isToken).toList();
+    Grammar rest =
+        Grammar.sequence(
+            List.of(
+                Grammar.textWithout(THOUGHTS_END),
+                Grammar.text(THOUGHTS_END, tokens),
+                Grammar.regex("\\n{0,2}")));
+    Grammar thoughts =
+        inside
+            ? rest
+            : Grammar.sequence(List.of(Grammar.text(THOUGHTS_BEGIN, tokens), rest)).repeated(0, 1);
+    return Grammar.sequence(List.of(thoughts, grammar));
+  }
+
+  private boolean isToken(String mark) {
+    return tokenizer.controlId(mark).isPresent();
   }
 
   /// @throws LatheException when it is a conversation and the model has no usable chat template

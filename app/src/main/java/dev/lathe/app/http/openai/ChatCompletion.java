@@ -1,6 +1,7 @@
 package dev.lathe.app.http.openai;
 
 import dev.lathe.app.http.Shape;
+import dev.lathe.compute.text.ToolCall;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +15,22 @@ record ChatCompletion(String id, long created, String model, List<Choice> choice
   /// What the assistant says.
   ///
   /// @param thoughts what it thought before; null where it did not
-  record Answer(@Nullable String content, @Nullable String thoughts) {}
+  /// @param calls null where it calls no tool
+  record Answer(
+      @Nullable String content, @Nullable String thoughts, @Nullable List<ToolCall> calls) {}
+
+  private static final Shape<ToolCall> FUNCTION =
+      Shape.<ToolCall>named("ToolCallFunction")
+          .text("name", "the function", ToolCall::name)
+          .text("arguments", "a JSON object, as text", ToolCall::argumentsJson)
+          .build();
+
+  private static final Shape<ToolCall> CALL =
+      Shape.<ToolCall>named("ToolCall")
+          .text("id", "what the tool's message refers to", ToolCall::id)
+          .constant("type", "function")
+          .object("function", "what is called", call -> call, FUNCTION)
+          .build();
 
   private static final Shape<Answer> MESSAGE =
       Shape.<Answer>named("ChatMessage")
@@ -22,6 +38,8 @@ record ChatCompletion(String id, long created, String model, List<Choice> choice
           .text("content", "what it says", Answer::content)
           .orNull()
           .text("reasoning_content", "what it thought before", Answer::thoughts)
+          .orLeftOut()
+          .objects("tool_calls", "the tools it calls", Answer::calls, CALL)
           .orLeftOut()
           .text("refusal", "always null", _ -> null)
           .orNull()

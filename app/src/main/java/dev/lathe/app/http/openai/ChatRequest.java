@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.http.Fields;
 import dev.lathe.app.http.Range;
+import dev.lathe.app.http.serving.Dialogue;
+import dev.lathe.app.http.serving.Tools;
 import dev.lathe.compute.text.Message;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +27,7 @@ record ChatRequest(
     Streaming streaming,
     Sharing sharing,
     OutputForm form,
+    Tools tools,
     Map<String, Object> templateVariables) {
   private static final String TEXT_ONLY = "this server reads and writes text";
   private static final String NOTHING_KEPT = "this server keeps nothing of a request";
@@ -44,6 +47,7 @@ record ChatRequest(
             Streaming.read(in),
             Sharing.read(in),
             OutputForm.read(in),
+            Tools.read(in),
             variables(
                 in.field("chat_template_kwargs", "further names for the chat template").json()));
     refuse(in);
@@ -52,6 +56,10 @@ record ChatRequest(
       in.problem("min_tokens", "'min_tokens' is more than the most tokens, " + most);
     }
     return request;
+  }
+
+  Dialogue dialogue() {
+    return new Dialogue(messages, templateVariables, tools, form.grammar(), form.parameter());
   }
 
   private static @Nullable Integer maxTokens(Fields in) {
@@ -100,6 +108,8 @@ record ChatRequest(
     in.refused("store", NOTHING_KEPT, "false");
     in.refused("metadata", NOTHING_KEPT, "{}");
     in.refused("service_tier", "there is one", "\"auto\"", "\"default\"");
+    in.refused(
+        "reasoning_effort", "use chat_template_kwargs, by the names of the model's template");
     in.refused("verbosity", "say it in a message");
     in.refused("web_search_options", "this server uses no network");
     in.refused("best_of", "use n", "1");

@@ -5,13 +5,12 @@ import dev.lathe.app.http.EventStream;
 import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
+import dev.lathe.app.http.serving.Ids;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.Terms;
-import dev.lathe.compute.engine.TokenConstraint;
-import dev.lathe.compute.text.Conversation;
+import dev.lathe.compute.text.ToolCall;
 import dev.lathe.platform.access.Operation;
-import dev.lathe.platform.gateway.AnswerStream;
 import dev.lathe.platform.gateway.AnswerStream.Part;
 import dev.lathe.platform.gateway.AnswerStream.Step;
 import dev.lathe.platform.gateway.Answers;
@@ -25,7 +24,6 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// `/v1/chat/completions`.
@@ -59,10 +57,7 @@ final class ChatRoute {
   private void answer(Call call, ChatRequest request) throws IOException, InterruptedException {
     ServedModels.Model model = serving.model(request.model());
     request.decoding().requireTokens(serving.vocabulary());
-    Conversation conversation = new Conversation(request.messages());
-    int[] prompt =
-        serving.encode(new Prompt.Chat(conversation, request.templateVariables()), "messages");
-    Supplier<TokenConstraint> constraint = request.form().constraint(serving);
+    Serving.Ready ready = serving.ready(request.dialogue());
     Terms terms = request.sharing().terms(serving, call.caller());
     int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
     Logprobs logprobs =
@@ -71,18 +66,18 @@ final class ChatRoute {
     for (int i = 0; i < request.decoding().n(); i++) {
       asks.add(
           new Ask(
-              new Prompt.Tokens(prompt),
+              new Prompt.Tokens(ready.prompt()),
               model.adapter(),
               request.decoding().sampling(i),
               request.decoding().until(most),
-              constraint,
+              ready.constraint(),
               logprobs,
               terms));
     }
     serving.answer(
         call,
         asks,
-        AnswerStream.Reading.APART,
+        ready.reading(),
         answers -> {
           if (request.streaming().wanted()) {
             new Streamed(call, request).send(answers);
@@ -99,9 +94,11 @@ final class ChatRoute {
   }
 
   /// An answer as it is gathered.
-  private static final class Gathered {
+  private final class Gathered {
     private final StringBuilder content = new StringBuilder();
     private final StringBuilder thoughts = new StringBuilder();
+    private final List<String> callNames = new ArrayList<>();
+    private final List<StringBuilder> callArguments = new ArrayList<>();
     private final List<Piece.Scored> tokens = new ArrayList<>();
     private String finishReason = "";
 
@@ -110,9 +107,29 @@ final class ChatRoute {
         switch (part) {
           case Part.Text(String text) -> content.append(text);
           case Part.Thought(String text) -> thoughts.append(text);
+          case Part.CallBegan(_, String name) -> {
+            callNames.add(name);
+            callArguments.add(new StringBuilder());
+          }
+          case Part.CallArguments(int index, String json) -> callArguments.get(index).append(json);
+          case Part.CallEnded _ -> {}
         }
       }
       tokens.addAll(step.tokens());
+    }
+
+    private ChatCompletion.Answer answer() {
+      String thought = thoughts.isEmpty() ? null : thoughts.toString();
+      if (callNames.isEmpty()) {
+        return new ChatCompletion.Answer(content.toString(), thought, null);
+      }
+      List<ToolCall> calls = new ArrayList<>();
+      for (int i = 0; i < callNames.size(); i++) {
+        calls.add(
+            new ToolCall(serving.callId(), callNames.get(i), callArguments.get(i).toString()));
+      }
+      String text = content.isEmpty() ? null : content.toString();
+      return new ChatCompletion.Answer(text, thought, calls);
     }
   }
 
@@ -126,7 +143,8 @@ final class ChatRoute {
       switch (event.get()) {
         case Event.Came came -> gathered.get(came.index()).add(came.step());
         case Event.Ended ended -> {
-          gathered.get(ended.index()).finishReason = Finish.reason(ended.reply());
+          Gathered one = gathered.get(ended.index());
+          one.finishReason = Finish.reason(ended.reply(), !one.callNames.isEmpty());
           usage = usage.plus(Usage.of(ended));
         }
         case Event.Failed failed -> throw Refusal.of(failed.error());
@@ -141,12 +159,8 @@ final class ChatRoute {
   }
 
   private ChatCompletion.Choice choice(ChatRequest request, int index, Gathered gathered) {
-    String thoughts = gathered.thoughts.isEmpty() ? null : gathered.thoughts.toString();
     return new ChatCompletion.Choice(
-        index,
-        new ChatCompletion.Answer(gathered.content.toString(), thoughts),
-        logprobs(request, gathered.tokens),
-        gathered.finishReason);
+        index, gathered.answer(), logprobs(request, gathered.tokens), gathered.finishReason);
   }
 
   /// The answers of one call on their way, chunk by chunk.
@@ -156,12 +170,14 @@ final class ChatRoute {
     private final String id = Ids.next("chatcmpl-");
     private final long created = clock.instant().getEpochSecond();
     private final boolean[] begun;
+    private final boolean[] called;
     private Usage usage = new Usage(0, 0, 0);
 
     private Streamed(Call call, ChatRequest request) {
       this.call = call;
       this.request = request;
       this.begun = new boolean[request.decoding().n()];
+      this.called = new boolean[request.decoding().n()];
     }
 
     private void send(Answers answers) throws IOException, InterruptedException {
@@ -191,12 +207,12 @@ final class ChatRoute {
     private void add(EventStream out, Event event) throws IOException {
       if (!begun[event.index()]) {
         begun[event.index()] = true;
-        chunk(out, event.index(), new ChatChunk.Delta("assistant", "", null), null, null);
+        chunk(out, event.index(), ChatChunk.Delta.role("assistant"), null, null);
       }
       switch (event) {
         case Event.Came came -> add(out, came.index(), came.step());
         case Event.Ended ended -> {
-          String reason = Finish.reason(ended.reply());
+          String reason = Finish.reason(ended.reply(), called[ended.index()]);
           usage = usage.plus(Usage.of(ended));
           chunk(out, ended.index(), ChatChunk.Delta.NONE, null, reason);
         }
@@ -207,18 +223,28 @@ final class ChatRoute {
     private void add(EventStream out, int index, Step step) throws IOException {
       TokenLogprobs logprobs = step.tokens().isEmpty() ? null : logprobs(request, step.tokens());
       for (Part part : step.parts()) {
-        chunk(out, index, delta(part), logprobs, null);
-        logprobs = null;
+        called[index] |= part instanceof Part.CallBegan;
+        ChatChunk.Delta delta = delta(part);
+        if (delta != null) {
+          chunk(out, index, delta, logprobs, null);
+          logprobs = null;
+        }
       }
       if (logprobs != null) {
-        chunk(out, index, new ChatChunk.Delta(null, "", null), logprobs, null);
+        chunk(out, index, ChatChunk.Delta.text(""), logprobs, null);
       }
     }
 
-    private static ChatChunk.Delta delta(Part part) {
+    /// What is told of a part; the end of a call is told by what follows.
+    private ChatChunk.@Nullable Delta delta(Part part) {
       return switch (part) {
-        case Part.Text(String text) -> new ChatChunk.Delta(null, text, null);
-        case Part.Thought(String text) -> new ChatChunk.Delta(null, null, text);
+        case Part.Text(String text) -> ChatChunk.Delta.text(text);
+        case Part.Thought(String text) -> ChatChunk.Delta.thought(text);
+        case Part.CallBegan(int call, String name) ->
+            ChatChunk.Delta.call(new ChatChunk.CallDelta(call, serving.callId(), name, ""));
+        case Part.CallArguments(int call, String json) ->
+            ChatChunk.Delta.call(new ChatChunk.CallDelta(call, null, null, json));
+        case Part.CallEnded _ -> null;
       };
     }
 

@@ -5,6 +5,7 @@ import dev.lathe.app.http.EventStream;
 import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
+import dev.lathe.app.http.serving.Ids;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.compute.engine.Likelihood;
 import dev.lathe.compute.engine.Logprobs;

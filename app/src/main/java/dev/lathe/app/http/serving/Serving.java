@@ -8,6 +8,9 @@ import dev.lathe.compute.engine.Pooling;
 import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.text.Conversation;
+import dev.lathe.compute.tool.CallForm;
+import dev.lathe.compute.tool.ToolChoice;
 import dev.lathe.platform.access.Caller;
 import dev.lathe.platform.gateway.AnswerStream;
 import dev.lathe.platform.gateway.Answers;
@@ -82,17 +85,78 @@ public final class Serving {
   /// @throws Refusal when it cannot be held to
   public @Nullable Supplier<TokenConstraint> constraint(
       Optional<Supplier<Grammar>> grammar, String parameter) throws InterruptedException {
-    if (grammar.isEmpty()) {
-      return null;
-    }
+    return grammar.isEmpty()
+        ? null
+        : alone(parameter, () -> generator().constraint(grammar.get().get()));
+  }
+
+  private <T> T alone(String parameter, Supplier<T> work) throws InterruptedException {
     reading.acquire();
     try {
-      return generator().constraint(grammar.get().get());
-    } catch (LatheException e) {
-      throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), parameter);
+      return named(parameter, work);
     } finally {
       reading.release();
     }
+  }
+
+  private static <T> T named(String parameter, Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (LatheException e) {
+      throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), parameter);
+    }
+  }
+
+  /// A conversation made ready for the engine.
+  ///
+  /// @param constraint what answers are held to; null when they are free
+  /// @param reading how they are read
+  public record Ready(
+      int[] prompt, @Nullable Supplier<TokenConstraint> constraint, AnswerStream.Reading reading) {}
+
+  /// Makes a conversation ready.
+  ///
+  /// @throws Refusal when it does not fit the context, the template refuses it, or what the answer
+  ///   is to be held to cannot be held to
+  public Ready ready(Dialogue dialogue) throws InterruptedException {
+    Conversation conversation = dialogue.conversation();
+    if (dialogue.calls()) {
+      conversation = generator().callForm().offering(dialogue.tools().offered(), conversation);
+    }
+    int[] prompt = encode(new Prompt.Chat(conversation, dialogue.variables()), "messages");
+    boolean offers = !dialogue.tools().offered().isEmpty();
+    return new Ready(
+        prompt,
+        offers ? callsOrForm(dialogue, prompt) : form(dialogue, prompt),
+        offers ? AnswerStream.Reading.CALLS : AnswerStream.Reading.APART);
+  }
+
+  private @Nullable Supplier<TokenConstraint> form(Dialogue dialogue, int[] prompt)
+      throws InterruptedException {
+    return dialogue.grammar().isEmpty()
+        ? null
+        : alone(
+            dialogue.grammarParameter(),
+            () -> generator().constraint(dialogue.grammar().get().get(), prompt));
+  }
+
+  /// Where the model decides whether it calls, an answer without a call has the form asked for.
+  private @Nullable Supplier<TokenConstraint> callsOrForm(Dialogue dialogue, int[] prompt)
+      throws InterruptedException {
+    Tools tools = dialogue.tools();
+    CallForm form = generator().callForm();
+    boolean either = tools.choice() instanceof ToolChoice.Auto && dialogue.grammar().isPresent();
+    ToolChoice choice = either ? new ToolChoice.Required() : tools.choice();
+    return alone(
+        "tools",
+        () -> {
+          Grammar calls = form.grammar(tools.offered(), choice, tools.parallel()).orElseThrow();
+          if (!either) {
+            return generator().constraint(calls, prompt);
+          }
+          Grammar other = named(dialogue.grammarParameter(), dialogue.grammar().orElseThrow());
+          return generator().constraint(Grammar.anyOf(List.of(calls, other)), prompt);
+        });
   }
 
   /// The tokens of a prompt that leaves room for an answer.
@@ -139,6 +203,13 @@ public final class Serving {
       }
       throw e;
     }
+  }
+
+  /// A name for a call of a tool, such as the model's template takes back.
+  public String callId() {
+    boolean nine =
+        generator().callForm().call().stream().anyMatch(CallForm.Part.Id.class::isInstance);
+    return nine ? Ids.next("", 9) : Ids.next("call_");
   }
 
   /// Work with answers.

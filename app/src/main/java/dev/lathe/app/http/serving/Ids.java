@@ -1,19 +1,24 @@
-package dev.lathe.app.http.openai;
+package dev.lathe.app.http.serving;
 
 import java.util.concurrent.ThreadLocalRandom;
 
 /// Names of answers and calls; nobody can do anything with them.
-final class Ids {
+public final class Ids {
   private static final String LETTERS =
       "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   private static final int LENGTH = 24;
 
   private Ids() {}
 
-  static String next(String prefix) {
+  /// Letters and digits after a prefix.
+  public static String next(String prefix) {
+    return next(prefix, LENGTH);
+  }
+
+  static String next(String prefix, int length) {
     StringBuilder id = new StringBuilder(prefix);
     ThreadLocalRandom random = ThreadLocalRandom.current();
-    for (int i = 0; i < LENGTH; i++) {
+    for (int i = 0; i < length; i++) {
       id.append(LETTERS.charAt(random.nextInt(LETTERS.length())));
     }
     return id.toString();

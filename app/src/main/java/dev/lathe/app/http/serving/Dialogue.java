@@ -1,0 +1,35 @@
+package dev.lathe.app.http.serving;
+
+import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.text.Conversation;
+import dev.lathe.compute.text.Message;
+import dev.lathe.compute.text.Message.Role;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/// A conversation that is to be answered, as every chat API comes down to it.
+///
+/// @param messages at least one
+/// @param variables further names for the chat template
+/// @param grammar what the answer is held to where it calls no tool; read when it is asked for
+/// @param grammarParameter where that stands in the request
+public record Dialogue(
+    List<Message> messages,
+    Map<String, Object> variables,
+    Tools tools,
+    Optional<Supplier<Grammar>> grammar,
+    String grammarParameter) {
+
+  /// Whether it has to do with calls, offered or made before.
+  boolean calls() {
+    return !tools.offered().isEmpty()
+        || messages.stream()
+            .anyMatch(each -> each.role() == Role.TOOL || !each.toolCalls().isEmpty());
+  }
+
+  Conversation conversation() {
+    return new Conversation(messages);
+  }
+}
