@@ -96,7 +96,8 @@ class ArchitectureTest {
               "app.http.page",
               "app.http.serving",
               "platform.access",
-              "platform.gateway"),
+              "platform.gateway",
+              "compute.engine"),
           row(
               "app.cli",
               "app.*",

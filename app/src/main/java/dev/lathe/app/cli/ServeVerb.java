@@ -8,6 +8,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.platform.access.ApiKeys;
 import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.ServedModels;
+import dev.lathe.platform.gateway.Workspace;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -81,6 +82,13 @@ final class ServeVerb implements Callable<Integer> {
   private @Nullable Path keyFile;
 
   @Option(
+      names = "--workspace",
+      paramLabel = "DIR",
+      description =
+          "Adapters may be loaded out of this folder while the server runs (default: LATHE_HOME).")
+  private @Nullable Path workspace;
+
+  @Option(
       names = "--tls-cert",
       paramLabel = "FILE",
       description = "Certificate as PEM, those that sign it after it; needs --tls-key.")
@@ -131,6 +139,7 @@ final class ServeVerb implements Callable<Integer> {
           new Service.Parts(
               settings(),
               models,
+              new Workspace(workspace == null ? context.environment().home() : workspace),
               keys,
               log(screen),
               Duration.ofSeconds(maxSeconds),

@@ -198,6 +198,10 @@ public final class Fields {
       return maybe(() -> Schemas.flag().put("default", otherwise), otherwise, this::asFlag);
     }
 
+    public boolean flag() {
+      return needed(Schemas::flag, () -> false, this::asFlag);
+    }
+
     public @Nullable Boolean flagOrNull() {
       return orNull(Schemas::flag, this::asFlag);
     }

@@ -149,7 +149,12 @@ public final class AdapterPool {
       return known.get();
     }
     AdapterVersion version =
-        new AdapterVersion(id, adapter.name(), 2 * adapter.factors().size(), packed.bytes());
+        new AdapterVersion(
+            id,
+            adapter.name(),
+            2 * adapter.factors().size(),
+            adapter.factors().stream().mapToInt(Adapter.Factor::rank).max().orElse(0),
+            packed.bytes());
     Entry entry = new Entry(version, nextNumber++, source);
     place(entry, packed);
     entries.put(id, entry);
@@ -228,6 +233,16 @@ public final class AdapterPool {
       throw new IllegalStateException("adapter '" + entry.version.name() + "' is not pinned");
     }
     entry.pins--;
+  }
+
+  /// Whether a version is kept in memory by a [#pin].
+  public synchronized boolean isPinned(String id) {
+    return listed(id).pins > 0;
+  }
+
+  /// Whether a version is in memory now; if not, it is read when a request names it.
+  public synchronized boolean isInMemory(String id) {
+    return listed(id).packed != null;
   }
 
   public synchronized Status status() {

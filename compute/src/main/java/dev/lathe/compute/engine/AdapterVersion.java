@@ -5,5 +5,6 @@ package dev.lathe.compute.engine;
 /// @param id SHA-256 of its factors: equal factors are one version
 /// @param name for messages and lists
 /// @param tensors factors applied, two for each adapted module
+/// @param rank the largest of its factors
 /// @param bytes memory that it takes while it is in memory
-public record AdapterVersion(String id, String name, int tensors, long bytes) {}
+public record AdapterVersion(String id, String name, int tensors, int rank, long bytes) {}

@@ -27,6 +27,7 @@ public final class ServedModels {
   private final Instant since;
   private final Map<String, LoadedAdapter> adapters = new LinkedHashMap<>();
   private final Map<String, String> aliases = new LinkedHashMap<>();
+  private final Object loading = new Object();
 
   /// An adapter that answers under its name.
   ///
@@ -98,19 +99,53 @@ public final class ServedModels {
     return new LinkedHashMap<>(aliases);
   }
 
-  /// Loads an adapter and lets it answer.
+  /// Loads an adapter and lets it answer. One is loaded at a time; requests go on meanwhile.
   ///
   /// @throws LatheException when it is not the base's, or the name is taken or none
   public LoadedAdapter load(String name, Path directory) {
-    requireFree(name);
-    Generator.Loaded read = generator.load(directory);
-    LoadedAdapter loaded =
-        new LoadedAdapter(name, read.adapter(), directory, clock.instant(), read.note());
-    synchronized (this) {
+    synchronized (loading) {
       requireFree(name);
-      adapters.put(name, loaded);
+      Generator.Loaded read = generator.load(directory);
+      LoadedAdapter loaded =
+          new LoadedAdapter(name, read.adapter(), directory, clock.instant(), read.note());
+      synchronized (this) {
+        requireFree(name);
+        adapters.put(name, loaded);
+      }
+      return loaded;
     }
-    return loaded;
+  }
+
+  /// The adapter that has a name of its own.
+  ///
+  /// @throws LatheException when there is none; an alias is no adapter
+  public synchronized LoadedAdapter adapter(String name) {
+    LoadedAdapter found = adapters.get(name);
+    if (found == null) {
+      throw LatheException.notFound(
+          "there is no adapter '" + name + "'",
+          adapters.isEmpty()
+              ? "load it first"
+              : "choose among '" + String.join("', '", adapters.keySet()) + "'");
+    }
+    return found;
+  }
+
+  /// Keeps an adapter in memory, or lets it make room for others again.
+  ///
+  /// @throws LatheException when there is none, or it has to be read again and cannot
+  public synchronized void pin(String name, boolean pinned) {
+    String id = adapter(name).version().id();
+    if (pinned && !generator.adapters().isPinned(id)) {
+      generator.adapters().pin(id);
+    } else if (!pinned && generator.adapters().isPinned(id)) {
+      generator.adapters().unpin(id);
+    }
+  }
+
+  /// Whether a name stands for something.
+  public synchronized boolean has(String name) {
+    return names().contains(name);
   }
 
   /// Takes an adapter or an alias away. Requests under way go on.
@@ -130,13 +165,8 @@ public final class ServedModels {
           "the alias '" + users.getFirst() + "' stands for '" + name + "'",
           "point it elsewhere or take it away first");
     }
-    LoadedAdapter removed = adapters.remove(name);
-    if (removed == null) {
-      throw LatheException.notFound(
-          "there is no adapter '" + name + "'",
-          "choose among '" + String.join("', '", adapters.keySet()) + "'");
-    }
-    String id = removed.version().id();
+    String id = adapter(name).version().id();
+    adapters.remove(name);
     if (adapters.values().stream().noneMatch(other -> other.version().id().equals(id))) {
       generator.unload(id);
     }

@@ -10,6 +10,7 @@ import dev.lathe.app.http.page.ChatPage;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.platform.access.ApiKeys;
 import dev.lathe.platform.gateway.ServedModels;
+import dev.lathe.platform.gateway.Workspace;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
@@ -30,11 +31,13 @@ public final class Service implements AutoCloseable {
   /// What a service is made of.
   ///
   /// @param models remain the caller's to close
+  /// @param workspace where adapters may be loaded from
   /// @param maxTime longest time that an answer may take
   /// @param version of Lathe
   public record Parts(
       ServerSettings settings,
       ServedModels models,
+      Workspace workspace,
       ApiKeys keys,
       ServerLog log,
       Duration maxTime,
@@ -54,6 +57,7 @@ public final class Service implements AutoCloseable {
     Serving serving = new Serving(parts.models(), parts.maxTime());
     List<Route> routes = new ArrayList<>();
     routes.addAll(OpenAiRoutes.of(serving, Clock.systemUTC()));
+    routes.addAll(AdapterRoutes.of(serving, parts.workspace()));
     routes.addAll(Probes.routes(draining::get));
     routes.addAll(ChatPage.routes());
     return Routes.documented(routes, parts.version());

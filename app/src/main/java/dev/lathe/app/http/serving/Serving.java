@@ -33,6 +33,7 @@ public final class Serving {
   private final ServedModels models;
   private final Duration maxTime;
   private final Semaphore reading = new Semaphore(1, true);
+  private final Traffic traffic = new Traffic();
 
   /// @param maxTime longest time that an answer may take, waiting included
   public Serving(ServedModels models, Duration maxTime) {
@@ -42,6 +43,11 @@ public final class Serving {
 
   public ServedModels models() {
     return models;
+  }
+
+  /// What was asked so far.
+  public Traffic traffic() {
+    return traffic;
   }
 
   public Generator generator() {
@@ -191,11 +197,12 @@ public final class Serving {
       throws IOException, InterruptedException {
     Thread self = Thread.currentThread();
     AtomicBoolean gone = new AtomicBoolean();
-    try (Call.Watch _ =
-        call.watch(() -> {
-          gone.set(true);
-          self.interrupt();
-        })) {
+    try (Traffic.Span _ = traffic.begin(model.adapter());
+        Call.Watch _ =
+            call.watch(() -> {
+              gone.set(true);
+              self.interrupt();
+            })) {
       return generator().embed(texts, model.adapter(), pooling, terms);
     } catch (InterruptedException e) {
       if (gone.get()) {
@@ -224,7 +231,8 @@ public final class Serving {
   /// @throws IOException when the client went away
   public void answer(Call call, List<Ask> asks, AnswerStream.Reading reading, Use use)
       throws IOException, InterruptedException {
-    try (Answers answers = Answers.begin(generator(), asks, reading);
+    try (Traffic.Span _ = traffic.begin(asks.getFirst().adapter());
+        Answers answers = Answers.begin(generator(), asks, reading);
         Call.Watch _ = call.watch(answers::close)) {
       use.of(answers);
     }

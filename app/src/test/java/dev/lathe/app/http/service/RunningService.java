@@ -15,6 +15,7 @@ import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.platform.access.ApiKeys;
 import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.ServedModels;
+import dev.lathe.platform.gateway.Workspace;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -50,7 +51,14 @@ final class RunningService implements AutoCloseable {
         new ServerSettings("127.0.0.1", 0, Optional.empty(), Set.of(), limits);
     service =
         Service.start(
-            new Service.Parts(settings, models, keys, log(), Duration.ofMinutes(1), "test"));
+            new Service.Parts(
+                settings,
+                models,
+                new Workspace(folder),
+                keys,
+                log(),
+                Duration.ofMinutes(1),
+                "test"));
     contract = new Contract(get("/openapi.json").json());
   }
 
