@@ -44,6 +44,11 @@ final class Decoder {
   private final int valueColumn;
   private Rows ranks = Rows.of(0, 0);
 
+  /// First rows of the runs that [#findRuns] found, and the end of the last.
+  private final int[] runs;
+
+  private int runCount;
+
   /// @param maxRows most rows of a batch
   /// @param maxOutputs most rows whose logits are computed at once
   /// @param arena owns what is not on the heap
@@ -72,8 +77,10 @@ final class Decoder {
     cosines = Rows.of(maxRows, config.headWidth() / 2);
     sines = Rows.of(maxRows, config.headWidth() / 2);
     logits = Rows.of(maxOutputs, config.vocabulary());
+    runs = new int[maxRows + 1];
     scratch = new Scratch[workers.count()];
-    Arrays.setAll(scratch, worker -> new Scratch(arena, cache.scratch()));
+    Arrays.setAll(
+        scratch, worker -> new Scratch(arena, cache.scratch(config.heads() / config.kvHeads())));
     keyColumn = Group.QKV.firstPanel(config, Projection.K) * PANEL;
     valueColumn = Group.QKV.firstPanel(config, Projection.V) * PANEL;
     frequencies = config.rope().inverseFrequencies().stream().mapToDouble(d -> d).toArray();
@@ -93,6 +100,7 @@ final class Decoder {
   /// Computes keys, values and the last hidden state of all rows.
   void forward(Batch batch) {
     reserveRanks(batch);
+    findRuns(batch);
     rows(batch.rows, row -> begin(batch, row));
     for (int layer = 0; layer < config.layers(); layer++) {
       attention(batch, layer);
@@ -334,27 +342,42 @@ final class Decoder {
   private void attend(Batch batch, int layer) {
     int kvHeads = config.kvHeads();
     int group = config.heads() / kvHeads;
-    int width = config.headWidth();
     workers.run(
         (first, last, worker) -> {
           for (int unit = first; unit < last; unit++) {
-            int row = unit / kvHeads;
+            int run = unit / kvHeads;
             int head = unit % kvHeads;
+            int row = runs[run];
             kernel.attend(
                 cache,
                 batch.tables[row],
                 layer,
                 head,
-                batch.positions[row] + 1,
-                qkv.values(),
-                qkv.at(row) + head * group * width,
+                batch.positions[row],
+                row,
+                runs[run + 1] - row,
                 group,
-                attended.values(),
-                attended.at(row) + head * group * width,
+                qkv,
+                attended,
+                head * group * config.headWidth(),
                 scratch[worker]);
           }
         },
-        batch.rows * kvHeads,
-        batch.rows > 4 ? 4 : 1);
+        runCount * kvHeads,
+        runCount > 4 ? 2 : 1);
+  }
+
+  /// Finds the neighbouring rows of one stream whose attention is computed at once.
+  private void findRuns(Batch batch) {
+    int most = KvCache.rows(config.heads() / config.kvHeads());
+    runCount = 0;
+    for (int row = 0; row < batch.rows; row++) {
+      boolean follows =
+          row > 0 && batch.tables[row] == batch.tables[row - 1] && row - runs[runCount - 1] < most;
+      if (!follows) {
+        runs[runCount++] = row;
+      }
+    }
+    runs[runCount] = batch.rows;
   }
 }

@@ -39,25 +39,29 @@ public sealed interface Kernel permits VectorKernel, ScalarKernel {
   /// `x[i] += y[i]`
   void add(float[] x, int xAt, float[] y, int yAt, int count);
 
-  /// Attention of the query heads that share one key/value head, for one row, with an online
-  /// softmax page by page (Milakov and Gimelshein 2018, arXiv 1805.02867).
+  /// Attention of the query heads that share one key/value head, for neighbouring rows of one
+  /// stream, each seeing the keys up to its own, with an online softmax page by page (Milakov and
+  /// Gimelshein 2018, arXiv 1805.02867).
   ///
-  /// @param table the row's pages in order of position
-  /// @param length keys that the row sees, its own included
-  /// @param q `[group, D]` rotated queries of one row
-  /// @param out `[group, D]`
+  /// @param table the stream's pages in order of position
+  /// @param position of the first row
+  /// @param row the first row of `q` and `out`
+  /// @param rows at most [KvCache#rows]
+  /// @param q `[group, D]` rotated queries of each row from column `at` on
+  /// @param out `[group, D]` of each row from column `at` on
   /// @param scratch of the calling thread, made for this cache
   void attend(
       KvCache cache,
       int[] table,
       int layer,
       int kvHead,
-      int length,
-      float[] q,
-      int qAt,
+      int position,
+      int row,
+      int rows,
       int group,
-      float[] out,
-      int outAt,
+      Rows q,
+      Rows out,
+      int at,
       Scratch scratch);
 
   /// Index of the largest of `count` values, the first of equals; -1 when one is not a number.

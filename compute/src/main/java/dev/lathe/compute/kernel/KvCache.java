@@ -5,13 +5,18 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /// Keys and values in pages of 32 positions. Inside a page, for each layer and key/value head: keys
-/// transposed `[D, 32]`, so that one vector scores neighbouring positions, then values `[32, D']`
-/// with D' rounded up to 16. fp32.
+/// transposed `[D, 32]`, so that one vector scores neighbouring positions, then values in panels of
+/// 32, `[D' / 32, 32, 32]` with D' rounded up to panels. fp32.
 ///
 /// A page's memory is allocated from the arena when it is first written.
 public final class KvCache {
   /// Positions of one page.
   public static final int SLOTS = 32;
+
+  /// Bytes of one panel of values, and of 32 rows of keys.
+  static final long PANEL_BYTES = (long) SLOTS * Format.ROW;
+
+  private static final int QUERIES = 24;
 
   private final int layers;
   private final int kvHeads;
@@ -36,8 +41,19 @@ public final class KvCache {
   }
 
   /// Floats of scratch that attention over this cache needs.
-  public int scratch() {
-    return SLOTS + valueStride + 16;
+  ///
+  /// @param group query heads that share one key/value head
+  public int scratch(int group) {
+    int queries = rows(group) * group;
+    return queries * (headWidth + SLOTS + valueStride + 2) + 16;
+  }
+
+  /// Neighbouring rows of one stream whose attention is computed at once, so that its queries and
+  /// results stay in the first-level cache.
+  ///
+  /// @param group query heads that share one key/value head
+  public static int rows(int group) {
+    return Math.max(1, QUERIES / group);
   }
 
   int headWidth() {
@@ -61,7 +77,7 @@ public final class KvCache {
     return ((long) layer * kvHeads + kvHead) * SLOTS * (headWidth + valueStride) * 4;
   }
 
-  /// First byte of the values of a head inside a page.
+  /// First byte of the first panel of values of a head inside a page.
   long values(int layer, int kvHead) {
     return keys(layer, kvHead) + (long) SLOTS * headWidth * 4;
   }
@@ -85,10 +101,27 @@ public final class KvCache {
       int valueAt) {
     MemorySegment memory = page(page);
     long keys = keys(layer, kvHead) + slot * 4L;
-    long values = values(layer, kvHead) + (long) slot * valueStride * 4;
     for (int d = 0; d < headWidth; d++) {
-      memory.set(PackedMatrix.FLOAT, keys + (long) d * SLOTS * 4, key[keyAt + d]);
-      memory.set(PackedMatrix.FLOAT, values + d * 4L, value[valueAt + d]);
+      memory.set(PackedMatrix.FLOAT, keys + (long) d * Format.ROW, key[keyAt + d]);
     }
+    long values = values(layer, kvHead) + (long) slot * Format.ROW;
+    for (int d = 0; d < headWidth; d += PackedMatrix.PANEL) {
+      int count = Math.min(PackedMatrix.PANEL, headWidth - d);
+      long to = values + d / PackedMatrix.PANEL * PANEL_BYTES;
+      MemorySegment.copy(value, valueAt + d, memory, PackedMatrix.FLOAT, to, count);
+    }
+  }
+
+  /// One number of a key.
+  float key(int page, int slot, int layer, int kvHead, int d) {
+    long at = keys(layer, kvHead) + slot * 4L + (long) d * Format.ROW;
+    return page(page).get(PackedMatrix.FLOAT, at);
+  }
+
+  /// One number of a value.
+  float value(int page, int slot, int layer, int kvHead, int d) {
+    long panel = values(layer, kvHead) + d / PackedMatrix.PANEL * PANEL_BYTES;
+    long at = panel + (long) slot * Format.ROW + d % PackedMatrix.PANEL * 4L;
+    return page(page).get(PackedMatrix.FLOAT, at);
   }
 }

@@ -99,7 +99,8 @@ final class Products {
             PlainPanels.decode(panel, first, count, column, scratch.weights);
           }
           Tiles.multiply(
-              column == 0 ? scratch.weights : scratch.weights.asSlice(column * 4L),
+              scratch.weights,
+              column * 4L,
               count * Format.BLOCK,
               x.values(),
               x.at(0) + first * Format.BLOCK,

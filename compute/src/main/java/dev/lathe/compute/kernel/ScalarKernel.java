@@ -1,6 +1,5 @@
 package dev.lathe.compute.kernel;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /// Every pass as the plain loop it stands for: what the vector passes are tested against, and what
@@ -92,49 +91,60 @@ public final class ScalarKernel implements Kernel {
       int[] table,
       int layer,
       int kvHead,
-      int length,
-      float[] q,
-      int qAt,
+      int position,
+      int row,
+      int rows,
       int group,
-      float[] out,
-      int outAt,
+      Rows q,
+      Rows out,
+      int at,
       Scratch scratch) {
     int width = cache.headWidth();
-    float[] scores = new float[length];
-    for (int g = 0; g < group; g++) {
-      float max = Float.NEGATIVE_INFINITY;
-      for (int s = 0; s < length; s++) {
-        scores[s] = score(cache, table, layer, kvHead, s, q, qAt + g * width);
-        max = Math.max(max, scores[s]);
-      }
-      float total = 0;
-      Arrays.fill(out, outAt + g * width, outAt + (g + 1) * width, 0);
-      for (int s = 0; s < length; s++) {
-        float p = exp(scores[s] - max);
-        total += p;
-        MemorySegment page = cache.page(table[s / KvCache.SLOTS]);
-        long value =
-            cache.values(layer, kvHead) + (long) (s % KvCache.SLOTS) * cache.valueStride() * 4;
-        for (int d = 0; d < width; d++) {
-          out[outAt + g * width + d] += p * page.get(PackedMatrix.FLOAT, value + d * 4L);
-        }
-      }
-      for (int d = 0; d < width; d++) {
-        out[outAt + g * width + d] /= total;
+    for (int r = 0; r < rows; r++) {
+      for (int g = 0; g < group; g++) {
+        int queryAt = q.at(row + r) + at + g * width;
+        int outAt = out.at(row + r) + at + g * width;
+        int length = position + r + 1;
+        attend(cache, table, layer, kvHead, length, q.values(), queryAt, out.values(), outAt);
       }
     }
   }
 
-  private static float score(
-      KvCache cache, int[] table, int layer, int kvHead, int position, float[] q, int qAt) {
-    MemorySegment page = cache.page(table[position / KvCache.SLOTS]);
-    long key = cache.keys(layer, kvHead) + position % KvCache.SLOTS * 4L;
-    float sum = 0;
-    for (int d = 0; d < cache.headWidth(); d++) {
-      float k = page.get(PackedMatrix.FLOAT, key + (long) d * KvCache.SLOTS * 4);
-      sum = Math.fma(q[qAt + d], k, sum);
+  private static void attend(
+      KvCache cache,
+      int[] table,
+      int layer,
+      int kvHead,
+      int length,
+      float[] q,
+      int qAt,
+      float[] out,
+      int outAt) {
+    int width = cache.headWidth();
+    float[] scores = new float[length];
+    float max = Float.NEGATIVE_INFINITY;
+    for (int s = 0; s < length; s++) {
+      float sum = 0;
+      for (int d = 0; d < width; d++) {
+        float key = cache.key(table[s / KvCache.SLOTS], s % KvCache.SLOTS, layer, kvHead, d);
+        sum = Math.fma(q[qAt + d], key, sum);
+      }
+      scores[s] = sum * scoreScale(width);
+      max = Math.max(max, scores[s]);
     }
-    return sum * scoreScale(cache.headWidth());
+    float total = 0;
+    Arrays.fill(out, outAt, outAt + width, 0);
+    for (int s = 0; s < length; s++) {
+      float p = exp(scores[s] - max);
+      total += p;
+      for (int d = 0; d < width; d++) {
+        out[outAt + d] +=
+            p * cache.value(table[s / KvCache.SLOTS], s % KvCache.SLOTS, layer, kvHead, d);
+      }
+    }
+    for (int d = 0; d < width; d++) {
+      out[outAt + d] /= total;
+    }
   }
 
   static float scoreScale(int headWidth) {

@@ -18,11 +18,12 @@ final class Tiles {
 
   private Tiles() {}
 
-  /// @param w weights of the pair `c, 16 + c`, row `k` at `128 k`
+  /// @param wAt weights of the pair `c, 16 + c`, row `k` at `128 k` from there
   /// @param y the outputs `c` of the first row
   /// @param add continues the sums that `y` holds instead of beginning at zero
   static void multiply(
       MemorySegment w,
+      long wAt,
       int inputs,
       float[] x,
       int xAt,
@@ -37,10 +38,10 @@ final class Tiles {
       int x0 = xAt + row * xStride;
       int y0 = yAt + row * yStride;
       if (MOST == 8 && left > 4) {
-        of8(w, inputs, x, x0, xStride, left - 1, y, y0, yStride, add);
+        of8(w, wAt, inputs, x, x0, xStride, left - 1, y, y0, yStride, add);
         row += 8;
       } else {
-        of4(w, inputs, x, x0, xStride, left - 1, y, y0, yStride, add);
+        of4(w, wAt, inputs, x, x0, xStride, left - 1, y, y0, yStride, add);
         row += 4;
       }
     }
@@ -49,6 +50,7 @@ final class Tiles {
   /// Eight rows; rows from `last` on are the last one again.
   static void of8(
       MemorySegment w,
+      long wAt,
       int inputs,
       float[] x,
       int x0,
@@ -89,8 +91,8 @@ final class Tiles {
     FloatVector a70 = add ? FloatVector.fromArray(F, y, y7) : FloatVector.zero(F);
     FloatVector a71 = add ? FloatVector.fromArray(F, y, y7 + 16) : FloatVector.zero(F);
     for (int k = 0; k < inputs; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(F, w, (long) k * Format.ROW, LE);
-      FloatVector b1 = FloatVector.fromMemorySegment(F, w, (long) k * Format.ROW + HALF, LE);
+      FloatVector b0 = FloatVector.fromMemorySegment(F, w, wAt + (long) k * Format.ROW, LE);
+      FloatVector b1 = FloatVector.fromMemorySegment(F, w, wAt + (long) k * Format.ROW + HALF, LE);
       FloatVector e0 = FloatVector.broadcast(F, x[x0 + k]);
       a00 = e0.fma(b0, a00);
       a01 = e0.fma(b1, a01);
@@ -137,6 +139,7 @@ final class Tiles {
   /// Four rows; rows from `last` on are the last one again.
   static void of4(
       MemorySegment w,
+      long wAt,
       int inputs,
       float[] x,
       int x0,
@@ -161,8 +164,8 @@ final class Tiles {
     FloatVector a30 = add ? FloatVector.fromArray(F, y, y3) : FloatVector.zero(F);
     FloatVector a31 = add ? FloatVector.fromArray(F, y, y3 + 16) : FloatVector.zero(F);
     for (int k = 0; k < inputs; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(F, w, (long) k * Format.ROW, LE);
-      FloatVector b1 = FloatVector.fromMemorySegment(F, w, (long) k * Format.ROW + HALF, LE);
+      FloatVector b0 = FloatVector.fromMemorySegment(F, w, wAt + (long) k * Format.ROW, LE);
+      FloatVector b1 = FloatVector.fromMemorySegment(F, w, wAt + (long) k * Format.ROW + HALF, LE);
       FloatVector e0 = FloatVector.broadcast(F, x[x0 + k]);
       a00 = e0.fma(b0, a00);
       a01 = e0.fma(b1, a01);

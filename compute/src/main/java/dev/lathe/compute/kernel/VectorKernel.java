@@ -1,8 +1,5 @@
 package dev.lathe.compute.kernel;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
@@ -99,136 +96,16 @@ public final class VectorKernel implements Kernel {
       int[] table,
       int layer,
       int kvHead,
-      int length,
-      float[] q,
-      int qAt,
+      int position,
+      int row,
+      int rows,
       int group,
-      float[] out,
-      int outAt,
+      Rows q,
+      Rows out,
+      int at,
       Scratch scratch) {
-    int width = cache.headWidth();
-    for (int g = 0; g < group; g++) {
-      attendHead(cache, table, layer, kvHead, length, q, qAt + g * width, scratch.attention);
-      System.arraycopy(scratch.attention, KvCache.SLOTS, out, outAt + g * width, width);
-    }
-  }
-
-  /// One head; the result is left in `scratch` behind the scores.
-  private static void attendHead(
-      KvCache cache,
-      int[] table,
-      int layer,
-      int kvHead,
-      int length,
-      float[] q,
-      int qAt,
-      float[] scratch) {
-    int stride = cache.valueStride();
-    Arrays.fill(scratch, KvCache.SLOTS, KvCache.SLOTS + stride, 0);
-    float max = Float.NEGATIVE_INFINITY;
-    float total = 0;
-    for (int first = 0; first < length; first += KvCache.SLOTS) {
-      int count = Math.min(KvCache.SLOTS, length - first);
-      MemorySegment page = cache.page(table[first / KvCache.SLOTS]);
-      scores(page, cache.keys(layer, kvHead), q, qAt, cache.headWidth(), scratch);
-      float pageMax = mask(scratch, count);
-      if (pageMax > max) {
-        float factor = ScalarKernel.exp(max - pageMax);
-        total *= factor;
-        scale(scratch, KvCache.SLOTS, stride, factor);
-        max = pageMax;
-      }
-      total += exponentials(scratch, max, KvCache.SLOTS + stride);
-      for (int d = 0; d < stride; d += PackedMatrix.PANEL) {
-        weigh(
-            page,
-            cache.values(layer, kvHead) + d * 4L,
-            stride * 4L,
-            count,
-            scratch,
-            KvCache.SLOTS + d);
-      }
-    }
-    scale(scratch, KvCache.SLOTS, stride, 1 / total);
-  }
-
-  /// Scores of all slots of a page; four sums run side by side.
-  private static void scores(
-      MemorySegment page, long keys, float[] q, int qAt, int width, float[] scores) {
-    float scale = ScalarKernel.scoreScale(width);
-    for (int slot = 0; slot < KvCache.SLOTS; slot += LANES) {
-      FloatVector s0 = FloatVector.zero(F);
-      FloatVector s1 = s0;
-      FloatVector s2 = s0;
-      FloatVector s3 = s0;
-      long at = keys + slot * 4L;
-      int d = 0;
-      for (; d + 4 <= width; d += 4) {
-        long k = at + (long) d * KvCache.SLOTS * 4;
-        s0 = load(page, k).fma(FloatVector.broadcast(F, q[qAt + d]), s0);
-        s1 = load(page, k + KvCache.SLOTS * 4).fma(FloatVector.broadcast(F, q[qAt + d + 1]), s1);
-        s2 = load(page, k + KvCache.SLOTS * 8).fma(FloatVector.broadcast(F, q[qAt + d + 2]), s2);
-        s3 = load(page, k + KvCache.SLOTS * 12).fma(FloatVector.broadcast(F, q[qAt + d + 3]), s3);
-      }
-      for (; d < width; d++) {
-        long k = at + (long) d * KvCache.SLOTS * 4;
-        s0 = load(page, k).fma(FloatVector.broadcast(F, q[qAt + d]), s0);
-      }
-      s0.add(s1).add(s2.add(s3)).mul(scale).intoArray(scores, slot);
-    }
-  }
-
-  private static FloatVector load(MemorySegment memory, long at) {
-    return FloatVector.fromMemorySegment(F, memory, at, ByteOrder.LITTLE_ENDIAN);
-  }
-
-  /// Sets the scores of slots from `count` on to minus infinity and returns the largest.
-  private static float mask(float[] scores, int count) {
-    Arrays.fill(scores, count, KvCache.SLOTS, Float.NEGATIVE_INFINITY);
-    FloatVector max = FloatVector.fromArray(F, scores, 0);
-    for (int slot = LANES; slot < KvCache.SLOTS; slot += LANES) {
-      max = max.max(FloatVector.fromArray(F, scores, slot));
-    }
-    return max.reduceLanes(VectorOperators.MAX);
-  }
-
-  /// Replaces the scores by their exponentials and returns the sum of these. The place behind the
-  /// scores and the result is room for it.
-  private static float exponentials(float[] scores, float max, int room) {
-    Lanes.exp(scores, 0, 1, -max, scores, 0, KvCache.SLOTS);
-    FloatVector sum = FloatVector.fromArray(F, scores, 0);
-    for (int slot = LANES; slot < KvCache.SLOTS; slot += LANES) {
-      sum = sum.add(FloatVector.fromArray(F, scores, slot));
-    }
-    sum.intoArray(scores, room);
-    return Lanes.fold(scores, room);
-  }
-
-  private static void scale(float[] values, int at, int count, float factor) {
-    for (int i = 0; i < count; i += LANES) {
-      FloatVector.fromArray(F, values, at + i).mul(factor).intoArray(values, at + i);
-    }
-  }
-
-  /// Adds the values of `count` slots, weighed by the scores, to one panel of the result.
-  private static void weigh(
-      MemorySegment page, long values, long step, int count, float[] scratch, int resultAt) {
-    for (int lane = 0; lane < PackedMatrix.PANEL; lane += LANES) {
-      FloatVector even = FloatVector.fromArray(F, scratch, resultAt + lane);
-      FloatVector odd = FloatVector.zero(F);
-      long at = values + lane * 4L;
-      int slot = 0;
-      for (; slot + 2 <= count; slot += 2) {
-        even = load(page, at + slot * step).fma(FloatVector.broadcast(F, scratch[slot]), even);
-        odd =
-            load(page, at + (slot + 1) * step)
-                .fma(FloatVector.broadcast(F, scratch[slot + 1]), odd);
-      }
-      if (slot < count) {
-        even = load(page, at + slot * step).fma(FloatVector.broadcast(F, scratch[slot]), even);
-      }
-      even.add(odd).intoArray(scratch, resultAt + lane);
-    }
+    Attention.attend(
+        cache, table, layer, kvHead, position, row, rows, group, q, out, at, scratch.attention);
   }
 
   @Override

@@ -380,14 +380,14 @@ class KernelTest {
   }
 
   @Test
-  void attentionOverPagesIsSoftmaxOverAllKeys() {
-    int kvHeads = 2;
+  void attentionOverPagesIsSoftmaxOverTheKeysARowSees() {
     int group = 3;
     int length = 77;
+    int rows = 5;
+    int[] table = {5, 0, 3};
     for (int width : new int[] {8, 20, 64}) {
       try (Arena arena = Arena.ofConfined()) {
-        KvCache cache = new KvCache(2, kvHeads, width, 8, arena);
-        int[] table = {5, 0, 3};
+        KvCache cache = new KvCache(2, 2, width, 8, arena);
         for (int page : table) {
           cache.touch(page);
         }
@@ -396,30 +396,64 @@ class KernelTest {
         for (int s = 0; s < length; s++) {
           cache.put(table[s / 32], s % 32, 1, 1, keys, s * width, values, s * width);
         }
-        float[] q = values(group * width);
-        float[] actual = new float[group * width];
-        float[] plain = new float[group * width];
+        Rows q = Rows.of(rows + 2, 4 + group * width);
+        random(q);
+        for (int position : new int[] {0, 29, length - rows}) {
+          Rows actual = Rows.of(rows + 2, 4 + group * width);
+          Rows plain = Rows.of(rows + 2, 4 + group * width);
+          Scratch scratch = new Scratch(arena, cache.scratch(group));
 
-        vector.attend(
-            cache,
-            table,
-            1,
-            1,
-            length,
-            q,
-            0,
-            group,
-            actual,
-            0,
-            new Scratch(arena, cache.scratch()));
-        scalar.attend(
-            cache, table, 1, 1, length, q, 0, group, plain, 0, new Scratch(arena, cache.scratch()));
+          vector.attend(cache, table, 1, 1, position, 2, rows, group, q, actual, 4, scratch);
+          scalar.attend(cache, table, 1, 1, position, 2, rows, group, q, plain, 4, scratch);
 
-        float[] expected = softmaxAttention(q, keys, values, group, length, width);
-        assertThat(actual).containsExactly(expected, within(2e-6f));
-        assertThat(plain).containsExactly(expected, within(2e-6f));
+          for (int row = 2; row < rows + 2; row++) {
+            int at = q.at(row) + 4;
+            float[] queries = Arrays.copyOfRange(q.values(), at, at + group * width);
+            float[] expected =
+                softmaxAttention(queries, keys, values, group, position + row - 1, width);
+            assertThat(part(actual, at, expected.length)).containsExactly(expected, within(2e-6f));
+            assertThat(part(plain, at, expected.length)).containsExactly(expected, within(2e-6f));
+          }
+        }
       }
     }
+  }
+
+  @Test
+  void attentionOfARowDoesNotDependOnTheRowsBesideIt() {
+    int group = 3;
+    int width = 64;
+    int[] table = {1, 0};
+    try (Arena arena = Arena.ofConfined()) {
+      KvCache cache = new KvCache(1, 1, width, 2, arena);
+      float[] keys = values(64 * width);
+      cache.touch(0);
+      cache.touch(1);
+      for (int s = 0; s < 64; s++) {
+        cache.put(table[s / 32], s % 32, 0, 0, keys, s * width, keys, s * width);
+      }
+      Rows q = Rows.of(8, group * width);
+      random(q);
+      Rows together = Rows.of(8, group * width);
+      Rows alone = Rows.of(8, group * width);
+      Scratch scratch = new Scratch(arena, cache.scratch(group));
+
+      vector.attend(cache, table, 0, 0, 28, 0, 8, group, q, together, 0, scratch);
+      for (int row = 0; row < 8; row++) {
+        vector.attend(cache, table, 0, 0, 28 + row, row, 1, group, q, alone, 0, scratch);
+      }
+
+      assertThat(alone.values()).containsExactly(together.values());
+    }
+  }
+
+  private void random(Rows rows) {
+    float[] values = values(rows.values().length);
+    System.arraycopy(values, 0, rows.values(), 0, values.length);
+  }
+
+  private static float[] part(Rows rows, int at, int count) {
+    return Arrays.copyOfRange(rows.values(), at, at + count);
   }
 
   private static float[] softmaxAttention(
