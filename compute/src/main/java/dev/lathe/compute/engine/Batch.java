@@ -48,6 +48,12 @@ public final class Batch {
     rows++;
   }
 
+  /// Whether a row is of the same stream as the one before it.
+  @SuppressWarnings("ReferenceEquality")
+  boolean follows(int row) {
+    return tables[row] == tables[row - 1];
+  }
+
   boolean hasAdapters() {
     return adapted;
   }

@@ -372,8 +372,7 @@ final class Decoder {
     int most = KvCache.rows(config.heads() / config.kvHeads());
     runCount = 0;
     for (int row = 0; row < batch.rows; row++) {
-      boolean follows =
-          row > 0 && batch.tables[row] == batch.tables[row - 1] && row - runs[runCount - 1] < most;
+      boolean follows = row > 0 && batch.follows(row) && row - runs[runCount - 1] < most;
       if (!follows) {
         runs[runCount++] = row;
       }
