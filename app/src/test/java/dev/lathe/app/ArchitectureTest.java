@@ -76,7 +76,7 @@ class ArchitectureTest {
           row("platform.evaluation"),
           row("app"),
           row("app.terminal", "platform.evaluation"),
-          row("app.chat", "app.terminal", "platform.gateway", "compute.text"),
+          row("app.chat", "app.terminal", "platform.gateway", "compute.engine", "compute.text"),
           row("app.demo", "platform.evaluation", "platform.tuning", "compute.adapter"),
           row("app.load"),
           row("app.http", "platform.access"),

@@ -3,6 +3,7 @@ package dev.lathe.app.chat;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.app.terminal.Screen.Style;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.engine.EngineStatus;
 import dev.lathe.compute.text.Conversation;
 import dev.lathe.compute.text.Message;
 import dev.lathe.platform.gateway.Ask;
@@ -173,6 +174,7 @@ public final class ChatLoop {
   private void answer(String question) {
     messages.add(Message.user(question));
     try {
+      Guesses before = guesses();
       Reply reply = stream();
       if (reply.outputTokens() == 0 && reply.ending() == Ending.CANCELLED) {
         messages.removeLast();
@@ -182,7 +184,7 @@ public final class ChatLoop {
       messages.add(Message.assistant(reply.text()));
       screen.out().println();
       if (person) {
-        screen.out().println(screen.outStyled(Style.DIM, summary(reply)));
+        screen.out().println(screen.outStyled(Style.DIM, summary(reply) + guesses().since(before)));
       }
     } catch (LatheException failure) {
       messages.removeLast();
@@ -206,6 +208,25 @@ public final class ChatLoop {
         Thread.interrupted();
       }
       return reply.reply();
+    }
+  }
+
+  /// Tokens guessed ahead and those of them that came true.
+  private record Guesses(long all, long right) {
+    String since(Guesses before) {
+      long more = all - before.all;
+      return more <= 0
+          ? ""
+          : String.format(Locale.ROOT, " · %d of %d guesses right", right - before.right, more);
+    }
+  }
+
+  private Guesses guesses() {
+    try {
+      EngineStatus status = generator.status();
+      return new Guesses(status.draftedTokens(), status.acceptedTokens());
+    } catch (InterruptedException stopped) {
+      return new Guesses(0, 0); // Ctrl-C between two answers
     }
   }
 

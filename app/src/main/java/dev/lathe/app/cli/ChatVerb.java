@@ -67,7 +67,7 @@ final class ChatVerb implements Callable<Integer> {
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, screen));
       if (screen.inIsTerminal() && screen.outIsTerminal()) {
-        greet(loaded);
+        greet(generator, loaded);
         person(generator, loaded);
       } else {
         var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -94,13 +94,15 @@ final class ChatVerb implements Callable<Integer> {
         Optional.ofNullable(system));
   }
 
-  private void greet(Optional<AdapterVersion> loaded) {
+  private void greet(Generator generator, Optional<AdapterVersion> loaded) {
     Screen screen = context.screen();
     String who = model + loaded.map(used -> " with " + used.name()).orElse("");
     screen
         .out()
         .println(
             screen.outStyled(Style.BOLD, who)
-                + screen.outStyled(Style.DIM, "  /help for commands, Ctrl-D to leave"));
+                + screen.outStyled(
+                    Style.DIM,
+                    "  " + generator.description() + "\n/help for commands, Ctrl-D to leave"));
   }
 }

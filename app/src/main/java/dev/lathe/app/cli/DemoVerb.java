@@ -147,7 +147,7 @@ final class DemoVerb implements Callable<Integer> {
   private Told ask(Path model, Optional<Path> directory, String of, List<Question> questions)
       throws InterruptedException {
     EngineSettings settings =
-        EngineSettings.of(Storage.BF16)
+        EngineSettings.of(Storage.AUTO)
             .withMaxStreams(STREAMS)
             .withKvTokens(STREAMS * CONTEXT_TOKENS);
     SequencedMap<String, Told.Text> answers = new LinkedHashMap<>();

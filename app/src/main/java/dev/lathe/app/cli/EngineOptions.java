@@ -3,9 +3,11 @@ package dev.lathe.app.cli;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
+import dev.lathe.compute.engine.Speculation;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.platform.gateway.Generator;
+import dev.lathe.platform.registry.ModelStore;
 import dev.lathe.training.runner.TorchRunner;
 import dev.lathe.training.tensor.Device;
 import java.nio.file.Path;
@@ -51,19 +53,47 @@ final class EngineOptions {
       names = "--weights",
       paramLabel = "TYPE",
       description =
-          "Keep the weights as f32, bf16 or int8 (default: ${DEFAULT-VALUE}; each takes half the memory of"
-              + " the one before).")
-  private Storage weights = Storage.BF16;
+          "Keep the weights as auto, f32, bf16, int8 or int4: auto keeps those of a quantised model as"
+              + " they are, others as bf16; each of the rest takes half the memory of the one before"
+              + " (default: auto).")
+  private Storage weights = Storage.AUTO;
+
+  @Option(
+      names = "--speculate",
+      description =
+          "Guess tokens ahead where the text repeats itself: the same reply, sooner where guesses come"
+              + " true.")
+  private boolean speculate;
+
+  @Option(
+      names = "--draft-model",
+      paramLabel = "MODEL",
+      description =
+          "Guess with a smaller model of the same tokens instead, a name, a directory or a GGUF"
+              + " file.")
+  private @Nullable String draft;
 
   /// Opens a model by its name in the store, its directory or its GGUF file.
   ///
   /// @param streams replies generated side by side
   Generator open(Context context, String model, int streams) {
-    Path path = Models.store(context.environment()).resolve(model);
-    return open(path, streams);
+    ModelStore store = Models.store(context.environment());
+    return open(store.resolve(model), streams, speculation(store));
   }
 
-  Generator open(Path path, int streams) {
+  /// Whether tokens are guessed ahead.
+  boolean speculates() {
+    return speculate || draft != null;
+  }
+
+  private Speculation speculation(ModelStore store) {
+    if (draft != null) {
+      return new Speculation.Draft(store.resolve(draft));
+    }
+    return speculate ? new Speculation.LookUp() : new Speculation.Off();
+  }
+
+  private Generator open(Path path, int streams, Speculation speculation) {
     if (context < 2) {
       throw LatheException.user("--context " + context + " is less than 2", "give at least 2");
     }
@@ -79,9 +109,15 @@ final class EngineOptions {
               "--device is for LibTorch, the engine in Java computes on the CPU",
               "add --engine libtorch or leave --device out");
         }
-        yield Generator.open(path, settings, context, JavaEngine::open);
+        yield Generator.open(path, settings, context, speculation);
       }
       case LIBTORCH -> {
+        if (speculates()) {
+          throw LatheException.user(
+              (draft == null ? "--speculate" : "--draft-model")
+                  + " is for the engine in Java, and --engine libtorch is given",
+              "leave one of them out");
+        }
         Device where = device == null ? Device.CPU : device;
         yield Generator.open(
             path, settings, context, (model, asked) -> libTorch(model, asked, where));

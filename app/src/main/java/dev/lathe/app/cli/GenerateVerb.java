@@ -102,6 +102,11 @@ final class GenerateVerb implements Callable<Integer> {
   @Option(names = "--system", paramLabel = "TEXT", description = "The system message.")
   private @Nullable String system;
 
+  @Option(
+      names = "--stats",
+      description = "Say on standard error what computed, and how much in what time.")
+  private boolean stats;
+
   @Mixin private SamplingOptions sampling = new SamplingOptions();
 
   @Mixin private GrammarOptions grammar = new GrammarOptions();
@@ -135,14 +140,18 @@ final class GenerateVerb implements Callable<Integer> {
               .map(ask -> constraint.map(ask::withConstraint).orElse(ask))
               .toList();
       PrintStream out = out();
+      Tally tally = new Tally();
       try {
         if (asks.size() == 1 && written == Format.TEXT) {
-          stream(generator.ask(asks.getFirst()), out);
+          tally.add(stream(generator.ask(asks.getFirst()), out));
         } else {
           Optional<CallForm> calls = offer.map(_ -> generator.callForm());
-          all(generator, rows, asks, new Lines(written, calls), out);
+          all(generator, rows, asks, new Lines(written, calls), out, tally);
         }
         requireWritten(out);
+        if (stats) {
+          context.screen().note(tally.text(generator, engine.speculates()));
+        }
       } finally {
         if (output != null) {
           out.close();
@@ -235,22 +244,28 @@ final class GenerateVerb implements Callable<Integer> {
     }
   }
 
-  private void stream(ReplyStream reply, PrintStream out) throws InterruptedException {
+  private Reply stream(ReplyStream reply, PrintStream out) throws InterruptedException {
     boolean person = output == null && context.screen().outIsTerminal();
+    Reply whole;
     try (reply) {
       for (var piece = reply.next(); piece.isPresent(); piece = reply.next()) {
         out.print(person ? Screen.harmless(piece.get().text()) : piece.get().text());
         requireWritten(out);
       }
+      whole = reply.reply();
     }
     out.println();
+    return whole;
   }
 
   private void all(
-      Generator generator, List<GenerateRow> rows, List<Ask> asks, Lines lines, PrintStream out)
+      Generator generator,
+      List<GenerateRow> rows,
+      List<Ask> asks,
+      Lines lines,
+      PrintStream out,
+      Tally tally)
       throws InterruptedException {
-    long began = System.nanoTime();
-    long[] tokens = new long[1];
     boolean bar = output != null || !context.screen().outIsTerminal();
     try (Progress progress =
         context.screen().progress("generating", rows.size(), Progress.Unit.COUNT)) {
@@ -259,10 +274,10 @@ final class GenerateVerb implements Callable<Integer> {
           (index, reply) -> {
             out.print(lines.of(rows.get(index), reply, index));
             requireWritten(out);
-            tokens[0] += reply.outputTokens();
-            double rate = tokens[0] / ((System.nanoTime() - began) / 1e9);
+            tally.add(reply);
             if (bar) {
-              progress.update(index + 1, String.format(Locale.ROOT, "%.0f tokens/s", rate));
+              progress.update(
+                  index + 1, String.format(Locale.ROOT, "%.0f tokens/s", tally.tokensPerSecond()));
             }
           });
     }

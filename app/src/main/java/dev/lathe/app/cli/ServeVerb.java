@@ -145,7 +145,11 @@ final class ServeVerb implements Callable<Integer> {
               Duration.ofSeconds(maxSeconds),
               VersionVerb.lathe());
       try (Service service = Service.start(parts)) {
-        screen.err().println("serving " + baseName() + " on " + service.address());
+        screen
+            .err()
+            .println(
+                "serving %s on %s (%s)"
+                    .formatted(baseName(), service.address(), generator.description()));
         screen.err().flush();
         untilTold(service, screen);
       }

@@ -8,6 +8,7 @@ import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.Sampling;
+import dev.lathe.compute.engine.Speculation;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.TinyModels;
 import dev.lathe.platform.gateway.Ask;
@@ -29,6 +30,9 @@ class ChatLoopTest {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
+  private int tokens = 8;
+  private Speculation speculation = new Speculation.Off();
+
   private String run(String terminals, Optional<String> system, String... lines) {
     out.reset();
     Screen screen =
@@ -41,14 +45,14 @@ class ChatLoopTest {
     Path model = TinyModels.llama(folder.resolve("tiny"), 7);
     EngineSettings settings =
         EngineSettings.of(Storage.F32).withMaxStreams(1).withKvTokens(512).withThreads(1);
-    try (Generator generator = Generator.open(model, settings)) {
+    try (Generator generator = Generator.open(model, settings, 512, speculation)) {
       LineSource source =
           LineSource.of(new BufferedReader(new StringReader(String.join("\n", lines))));
       new ChatLoop(
               screen,
               source,
               generator,
-              prompt -> new Ask(prompt, null, Sampling.GREEDY, 8, List.of()),
+              prompt -> new Ask(prompt, null, Sampling.GREEDY, tokens, List.of()),
               system)
           .run();
     }
@@ -97,6 +101,20 @@ class ChatLoopTest {
     assertThatThrownBy(() -> run("", Optional.empty(), "x".repeat(600)))
         .isInstanceOf(LatheException.class)
         .hasMessageContaining("the cache holds 512");
+  }
+
+  @Test
+  void aPersonIsToldHowManyGuessesWereRight() {
+    tokens = 200;
+    String plain = run("ioe", Optional.empty(), "one two one two one two");
+    speculation = new Speculation.LookUp();
+
+    String guessed = run("ioe", Optional.empty(), "one two one two one two");
+
+    assertThat(guessed.lines().toList().getLast())
+        .containsPattern("tokens/s · .* · \\d+ of \\d+ guesses right");
+    assertThat(guessed).startsWith(plain.substring(0, plain.lastIndexOf("\n200 tokens")));
+    assertThat(plain).doesNotContain("guesses");
   }
 
   @Test

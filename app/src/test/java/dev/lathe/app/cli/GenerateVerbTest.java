@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.lathe.compute.model.ModelConfig.Family;
+import dev.lathe.compute.model.RehearsalModel;
+import dev.lathe.compute.model.TinyModels;
+import dev.lathe.compute.weights.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -136,6 +140,79 @@ class GenerateVerbTest {
     assertThat(stage.out()).isEqualTo(java);
     assertThat(generate(with(common, "--engine", "libtorch", "--device", "cpu"))).isZero();
     assertThat(stage.out()).isEqualTo(java);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"auto,BF16", "bf16,BF16", "f32,F32", "int8,Q8_0", "int4,'Q4_1, Q8_0'"})
+  void weightsAreKeptAsAskedFor(String asked, String formats) {
+    assertThat(generate("hello", "--weights", asked, "--stats")).isZero();
+
+    assertThat(stage.err()).contains("1 threads, weights " + formats + "\n");
+  }
+
+  @Test
+  void aQuantisedModelIsKeptAsItIsUnlessAskedForOtherwise() {
+    Path quantised = folder.resolve("quantised.gguf");
+    RehearsalModel.main(new String[] {quantised.toString()});
+
+    assertThat(stage.run("generate", quantised.toString(), "q", "--max-tokens=4", "--stats"))
+        .isZero();
+    assertThat(stage.err())
+        .contains("weights Q4_1\n")
+        .containsPattern("1 reply, \\d+ prompt tokens, 4 output tokens in ");
+    stage.run("generate", quantised.toString(), "q", "--max-tokens=4", "--stats", "--weights=bf16");
+    assertThat(stage.err()).contains("weights BF16\n");
+  }
+
+  @Test
+  void guessingAheadLeavesEveryReplyAsItIs() throws IOException {
+    Path small = TinyModels.write(folder.resolve("small"), shape(Family.LLAMA, 16, 1), 3);
+    StringBuilder rows = new StringBuilder();
+    for (int i = 0; i < 3; i++) {
+      rows.append("{\"prompt\": \"ab ab ab ").append(i).append("\"}\n");
+    }
+    Path adapter = stage.adapter("mine", 3);
+    Path file = stage.write("in.jsonl", rows.toString());
+    String[] common = {
+      "generate",
+      stage.model().toString(),
+      "--input=" + file,
+      "--adapter=" + adapter,
+      "--max-tokens=200",
+      "--threads=1",
+      "--stats"
+    };
+    assertThat(stage.run(common)).isZero();
+    String plain = stage.out();
+    assertThat(stage.err()).doesNotContain("guesses");
+
+    assertThat(stage.run(with(common, "--speculate"))).isZero();
+    assertThat(stage.out()).isEqualTo(plain);
+    assertThat(stage.err()).containsPattern("tokens/s, [1-9]\\d* of [\\d,]+ guesses right");
+    assertThat(stage.run(with(common, "--draft-model", small.toString()))).isZero();
+    assertThat(stage.out()).isEqualTo(plain);
+    assertThat(stage.err()).containsPattern("of [1-9][\\d,]* guesses right");
+  }
+
+  @Test
+  void aDraftModelThatCannotHelpIsRefused() {
+    Path gguf = folder.resolve("other.gguf");
+    RehearsalModel.main(new String[] {gguf.toString()});
+
+    assertThat(generate("q", "--draft-model", stage.model().toString()))
+        .isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("guessing would take longer than choosing");
+    assertThat(stage.run("generate", gguf.toString(), "q", "--draft-model=" + stage.model()))
+        .isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("has other tokens: ", "same family");
+    assertThat(generate("q", "--draft-model", "none")).isEqualTo(ExitCode.NOT_FOUND.code());
+    assertThat(generate("q", "--speculate", "--engine=libtorch")).isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("--speculate is for the engine in Java");
+  }
+
+  private static TinyModels.Shape shape(Family family, int width, int layers) {
+    return new TinyModels.Shape(
+        family, width, layers, 2, 1, width, TinyModels.BYTE_VOCABULARY, true, DType.F32);
   }
 
   @Test

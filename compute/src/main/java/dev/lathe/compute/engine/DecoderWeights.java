@@ -13,8 +13,10 @@ import dev.lathe.compute.weights.WeightSource;
 import dev.lathe.compute.weights.WeightTensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -83,20 +85,21 @@ final class DecoderWeights {
     return formats.stream().map(Format::name).collect(Collectors.joining(", "));
   }
 
-  /// Bytes that the packed matrices of a model take.
-  static long bytes(ModelConfig config, WeightSource source, Storage storage) {
+  /// Bytes that the packed matrices of a model take, by format, in the order of their first use.
+  static Map<Format, Long> bytes(ModelConfig config, WeightSource source, Storage storage) {
     Loader loader = new Loader(config, source, storage);
-    long bytes = 0;
+    Map<Format, Long> bytes = new LinkedHashMap<>();
     for (int layer = 0; layer < config.layers(); layer++) {
       for (Projection projection : Projection.values()) {
         WeightTensor tensor = loader.tensor(layer, projection);
         Format format = storage.format(tensor.type(), false);
-        bytes += format.bytes(config.out(projection), config.in(projection));
+        long size = format.bytes(config.out(projection), config.in(projection));
+        bytes.merge(format, size, Long::sum);
       }
     }
     for (String name : loader.tables()) {
       Format format = storage.format(source.tensor(name).type(), true);
-      bytes += format.bytes(config.vocabulary(), config.width());
+      bytes.merge(format, format.bytes(config.vocabulary(), config.width()), Long::sum);
     }
     return bytes;
   }

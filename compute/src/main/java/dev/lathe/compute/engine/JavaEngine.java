@@ -101,12 +101,6 @@ public final class JavaEngine implements Engine {
       Path model, ModelConfig large, EngineSettings settings, Kernel kernel) {
     try (Checkpoint checkpoint = Checkpoint.open(model)) {
       ModelConfig small = checkpoint.config();
-      if (small.maxPositions() < Math.min(large.maxPositions(), settings.kvTokens())) {
-        throw LatheException.user(
-            "the draft model's context is %d tokens, the model's is %d"
-                .formatted(small.maxPositions(), large.maxPositions()),
-            "take another draft model, or lower the context");
-      }
       double cost = (double) size(small) / size(large);
       if (Speculator.count(MOST_BELIEF, 1, cost) == 0) {
         throw LatheException.user(
@@ -115,8 +109,7 @@ public final class JavaEngine implements Engine {
             "take a draft model of less than half the size");
       }
       Runner runner = JavaRunner.open(small, checkpoint.weights(), settings, kernel);
-      return new ModelDrafter(
-          runner, kernel, settings, small.vocabulary(), large.vocabulary(), cost);
+      return new ModelDrafter(runner, kernel, settings, small, large.vocabulary(), cost);
     }
   }
 

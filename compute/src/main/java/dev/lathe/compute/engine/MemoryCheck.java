@@ -2,37 +2,75 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.kernel.Format;
 import dev.lathe.compute.kernel.KvCache;
+import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.weights.WeightSource;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Refuses to load what does not fit the memory.
 final class MemoryCheck {
   private static final long MIB = 1 << 20;
 
+  /// What the process takes beside weights, cache and buffers once it answers: vocabulary, chat
+  /// template, code and what the heap grows by.
+  private static final long PROCESS = 128 * MIB;
+
   private MemoryCheck() {}
 
-  /// @throws LatheException with the numbers when weights, cache and buffers exceed what is free
+  /// @throws LatheException with the numbers when weights, cache, buffers and the process itself
+  ///   exceed what is free, and with what fewer bits would take
   static void require(
       ModelConfig config, WeightSource source, EngineSettings settings, FreeMemory free) {
-    long weights = DecoderWeights.bytes(config, source, settings.weightStorage());
+    Map<Format, Long> weights = DecoderWeights.bytes(config, source, settings.weightStorage());
+    long packed = sum(weights);
     long cache =
         KvCache.pageBytes(config.layers(), config.kvHeads(), config.headWidth()) * settings.pages();
     long buffers = Decoder.bytes(config, settings.maxRows(), settings.maxStreams());
-    if (weights + cache + buffers > free.bytes()) {
+    long all = packed + cache + buffers + PROCESS;
+    if (all > free.bytes()) {
+      String formats = weights.keySet().stream().map(Format::name).collect(Collectors.joining("/"));
+      String fewer =
+          fewer(config, source, packed)
+              .map(option -> "keep the weights in fewer bits (" + option + "), ")
+              .orElse("");
       throw LatheException.capacity(
-          "the model needs %,d MiB (weights as %s %,d, cache of %,d tokens %,d, buffers %,d), and %s is %,d MiB"
+          "the model needs %,d MiB (weights as %s %,d, cache of %,d tokens %,d, buffers %,d, all else %,d), and %s is %,d MiB"
               .formatted(
-                  (weights + cache + buffers) / MIB,
-                  settings.weightStorage(),
-                  weights / MIB,
+                  all / MIB,
+                  formats,
+                  packed / MIB,
                   settings.kvTokens(),
                   cache / MIB,
                   buffers / MIB,
+                  PROCESS / MIB,
                   free.origin(),
                   free.bytes() / MIB),
-          "ask for a shorter context (--context), keep the weights in fewer bits (--weights), or free"
-              + " memory");
+          "ask for a shorter context (--context), " + fewer + "or free memory");
     }
+  }
+
+  /// The options that would make the weights smaller, with their size.
+  private static Optional<String> fewer(ModelConfig config, WeightSource source, long packed) {
+    List<String> smaller =
+        Stream.of(Storage.INT8, Storage.INT4)
+            .filter(storage -> sum(DecoderWeights.bytes(config, source, storage)) < packed)
+            .map(storage ->
+                "--weights %s: %,d MiB"
+                    .formatted(
+                        storage.name().toLowerCase(Locale.ROOT),
+                        sum(DecoderWeights.bytes(config, source, storage)) / MIB))
+            .toList();
+    return smaller.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", smaller));
+  }
+
+  private static long sum(Map<Format, Long> bytes) {
+    return bytes.values().stream().mapToLong(Long::longValue).sum();
   }
 }

@@ -2,6 +2,7 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.Rows;
+import dev.lathe.compute.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -28,20 +29,21 @@ final class ModelDrafter implements Drafter {
   private final Batch batch;
   private final int chunk;
   private final int vocabulary;
+  private final int context;
   private final int usable;
   private final double cost;
   private final Map<Sequence, Track> tracks = new LinkedHashMap<>(16, 0.75f, true);
 
   /// @param runner of the small model, closed with this
   /// @param settings that the runner was opened with
-  /// @param vocabulary of the small model
+  /// @param small what kind of model the small one is; nothing is guessed behind its context
   /// @param usable tokens of the large model; no others are guessed
   /// @param cost what a token of the small model costs next to one of the large
   ModelDrafter(
       Runner runner,
       Kernel kernel,
       EngineSettings settings,
-      int vocabulary,
+      ModelConfig small,
       int usable,
       double cost) {
     this.runner = runner;
@@ -49,7 +51,8 @@ final class ModelDrafter implements Drafter {
     this.pool = new PagePool(settings.pages());
     this.batch = new Batch(settings.maxRows());
     this.chunk = settings.prefillChunk();
-    this.vocabulary = vocabulary;
+    this.vocabulary = small.vocabulary();
+    this.context = small.maxPositions();
     this.usable = Math.min(usable, vocabulary);
     this.cost = cost;
   }
@@ -101,9 +104,12 @@ final class ModelDrafter implements Drafter {
     return tracks.computeIfAbsent(sequence, _ -> new Track());
   }
 
-  /// Adds the next rows of a sequence; false where pages or words for it are lacking.
+  /// Adds the next rows of a sequence; false where context, pages or words for it are lacking.
   private boolean add(Sequence sequence, Track track, int count, List<Sequence> present) {
     int end = track.computed + count;
+    if (end > context) {
+      return false;
+    }
     for (int position = track.computed; position < end; position++) {
       if (sequence.token(position) >= vocabulary) {
         return false;

@@ -17,8 +17,10 @@ import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.ScalarKernel;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
+import dev.lathe.compute.model.ModelConfig.Family;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.model.TinyModels;
+import dev.lathe.compute.weights.DType;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -308,6 +310,27 @@ class JavaEngineTest {
           .isInstanceOf(LatheException.class)
           .hasMessageContaining("cache of 1,048,576 tokens")
           .hasMessageContaining("what the control group has left is 100 MiB");
+    }
+  }
+
+  private static EngineSettings settings(Storage storage) {
+    return new EngineSettings(storage, 8, 2048, 2, 24);
+  }
+
+  @Test
+  void theNumbersAreThoseOfTheFormatsThatWereAskedFor() {
+    FreeMemory none = new FreeMemory(1, "free memory");
+    TinyModels.Shape shape =
+        new TinyModels.Shape(Family.LLAMA, 512, 2, 8, 4, 1024, 4096, false, DType.BF16);
+    try (Checkpoint model = Checkpoint.open(TinyModels.write(folder.resolve("mid"), shape, 1))) {
+      assertThatThrownBy(() ->
+              MemoryCheck.require(model.config(), model.weights(), settings(Storage.AUTO), none))
+          .hasMessageContaining("weights as BF16 17, ")
+          .hasMessageContaining("--weights int8: 9 MiB, --weights int4: 7 MiB");
+      assertThatThrownBy(() ->
+              MemoryCheck.require(model.config(), model.weights(), settings(Storage.INT4), none))
+          .hasMessageContaining("weights as Q4_1/Q8_0 7, ")
+          .hasMessageNotContaining("fewer bits");
     }
   }
 

@@ -14,6 +14,9 @@ import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.model.TinyModels;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -53,19 +56,32 @@ class SpeculationTest {
           case "off" -> Optional.empty();
           case "look-up" -> Optional.of(new LookUpDrafter());
           case "itself" -> Optional.of(drafter(directory, settings));
+          case "short" -> Optional.of(drafter(shortSighted(), settings));
           default ->
               Optional.of(drafter(TinyModels.llama(folder.resolve("another"), 12), settings));
         };
     return JavaEngine.open(model.config(), model.weights(), settings, Kernel.best(), drafter);
   }
 
+  /// The model itself, with a context of 64 tokens.
+  private Path shortSighted() {
+    Path copy = TinyModels.llama(folder.resolve("short"), 11);
+    try {
+      Path config = copy.resolve("config.json");
+      Files.writeString(config, Files.readString(config).replace(":512,", ":64,"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return copy;
+  }
+
   /// Guesses of a model as if it were a tenth of the size.
   private static Drafter drafter(Path directory, EngineSettings settings) {
     Kernel kernel = Kernel.best();
     try (Checkpoint small = Checkpoint.open(directory)) {
-      int vocabulary = small.config().vocabulary();
       Runner runner = JavaRunner.open(small.config(), small.weights(), settings, kernel);
-      return new ModelDrafter(runner, kernel, settings, vocabulary, vocabulary, 0.1);
+      return new ModelDrafter(
+          runner, kernel, settings, small.config(), small.config().vocabulary(), 0.1);
     }
   }
 
@@ -156,7 +172,7 @@ class SpeculationTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"look-up", "itself", "another"})
+  @ValueSource(strings = {"look-up", "itself", "short", "another"})
   void everyTokenLikelihoodAndEndIsTheSameWithAndWithout(String kind) throws Exception {
     assertSame(answers(kind, SETTINGS), answers("off", SETTINGS));
   }
@@ -177,6 +193,15 @@ class SpeculationTest {
       EngineStatus status = engine.status();
       assertThat(events).hasSize(201);
       assertThat(status.acceptedTokens()).isEqualTo(status.draftedTokens()).isGreaterThan(20);
+    }
+  }
+
+  @Test
+  void nothingIsGuessedBehindTheContextOfTheDraftModel() throws Exception {
+    try (JavaEngine engine = open("short", SETTINGS)) {
+      events(engine, greedy(prompt(64, 1), null, 100));
+
+      assertThat(engine.status().draftedTokens()).isZero();
     }
   }
 

@@ -4,12 +4,12 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.engine.AdapterPool;
 import dev.lathe.compute.engine.AdapterVersion;
-import dev.lathe.compute.engine.Engine;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.EngineStatus;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Pooling;
 import dev.lathe.compute.engine.Request;
+import dev.lathe.compute.engine.Speculation;
 import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.CompiledGrammar;
@@ -34,6 +34,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +43,7 @@ import org.jspecify.annotations.Nullable;
 public final class Generator implements AutoCloseable {
   private static final int PROBLEMS_SHOWN = 8;
 
-  private final Engine engine;
+  private final JavaEngine engine;
   private final TextSide text;
   private final ModelConfig config;
   private final int context;
@@ -53,7 +54,7 @@ public final class Generator implements AutoCloseable {
   /// @param window requests that [#askAll] keeps under way
   /// @param adapters reads and checks adapters
   private Generator(
-      Engine engine,
+      JavaEngine engine,
       TextSide text,
       ModelConfig config,
       int context,
@@ -84,7 +85,24 @@ public final class Generator implements AutoCloseable {
   /// @param model a Hugging Face directory or a GGUF file
   /// @throws LatheException when it is absent or damaged, or the memory does not suffice
   public static Generator open(Path model, EngineSettings settings) {
-    return open(model, settings, settings.kvTokens(), JavaEngine::open);
+    return open(model, settings, settings.kvTokens(), new Speculation.Off());
+  }
+
+  /// Opens a model whose engine guesses tokens ahead.
+  ///
+  /// @param context most tokens of prompt and reply together, where model and cache allow as many
+  /// @throws LatheException as [#open(Path, EngineSettings)], or when the draft model is not there,
+  ///   does not fit or has other tokens
+  public static Generator open(
+      Path model, EngineSettings settings, int context, Speculation speculation) {
+    return open(
+        model,
+        settings,
+        context,
+        (checkpoint, asked) -> JavaEngine.open(checkpoint, asked, speculation),
+        speculation instanceof Speculation.Draft(Path draft)
+            ? text -> text.requireSameTokens(draft)
+            : _ -> {});
   }
 
   /// Opens a model with an engine over another runner.
@@ -97,9 +115,18 @@ public final class Generator implements AutoCloseable {
       EngineSettings settings,
       int context,
       BiFunction<Checkpoint, EngineSettings, JavaEngine> opener) {
+    return open(model, settings, context, opener, _ -> {});
+  }
+
+  private static Generator open(
+      Path model,
+      EngineSettings settings,
+      int context,
+      BiFunction<Checkpoint, EngineSettings, JavaEngine> opener,
+      Consumer<TextSide> textCheck) {
     try (Checkpoint checkpoint = Checkpoint.open(model);
         ExecutorService beside = Executors.newSingleThreadExecutor()) {
-      Future<TextSide> read = beside.submit(() -> textSide(checkpoint));
+      Future<TextSide> read = beside.submit(() -> textSide(checkpoint, textCheck));
       JavaEngine engine;
       try {
         engine = opener.apply(checkpoint, settings);
@@ -121,10 +148,18 @@ public final class Generator implements AutoCloseable {
     }
   }
 
-  private static TextSide textSide(Checkpoint checkpoint) {
+  private static TextSide textSide(Checkpoint checkpoint, Consumer<TextSide> check) {
     Tokenizer tokenizer = Tokenizer.open(checkpoint);
-    return TextSide.of(
-        tokenizer, checkpoint.config().eosTokenIds(), () -> ChatTemplate.of(checkpoint));
+    try {
+      TextSide text =
+          TextSide.of(
+              tokenizer, checkpoint.config().eosTokenIds(), () -> ChatTemplate.of(checkpoint));
+      check.accept(text);
+      return text;
+    } catch (RuntimeException | Error e) {
+      tokenizer.close();
+      throw e;
+    }
   }
 
   private static TextSide finished(Future<TextSide> read) {
@@ -253,6 +288,12 @@ public final class Generator implements AutoCloseable {
 
   public Tokenizer tokenizer() {
     return text.tokenizer();
+  }
+
+  /// What computes and how the weights are kept, for messages: `vector, 16 lanes, 2 threads,
+  /// weights Q4_1, Q8_0`.
+  public String description() {
+    return engine.description();
   }
 
   /// What kind of model it is.

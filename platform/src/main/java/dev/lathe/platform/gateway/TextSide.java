@@ -4,12 +4,14 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.grammar.GrammarCompiler;
 import dev.lathe.compute.grammar.Vocabulary;
+import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.text.ChatEncoder;
 import dev.lathe.compute.text.ChatTemplate;
 import dev.lathe.compute.text.RenderOptions;
 import dev.lathe.compute.text.StreamDecoder;
 import dev.lathe.compute.text.Tokenizer;
 import dev.lathe.compute.tool.CallForm;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -133,6 +135,30 @@ final class TextSide {
 
   private boolean isToken(String mark) {
     return tokenizer.controlId(mark).isPresent();
+  }
+
+  /// Requires that the ids of ordinary tokens that a draft model shares with this one mean the
+  /// same.
+  ///
+  /// @throws LatheException when the draft model is not there, or one of them does not
+  void requireSameTokens(Path draft) {
+    try (Checkpoint checkpoint = Checkpoint.open(draft);
+        Tokenizer small = Tokenizer.open(checkpoint)) {
+      int shared = Math.min(small.vocabulary(), tokenizer.vocabulary());
+      for (int id = 0; id < shared; id++) {
+        boolean ordinary = !small.isSpecial(id) && !tokenizer.isSpecial(id);
+        if (ordinary && !Arrays.equals(small.bytes(id), tokenizer.bytes(id))) {
+          throw LatheException.user(
+              "the draft model '%s' has other tokens: %d is '%s' there and '%s' here"
+                  .formatted(draft, id, text(small, id), text(tokenizer, id)),
+              "take a smaller model of the same family");
+        }
+      }
+    }
+  }
+
+  private static String text(Tokenizer tokenizer, int id) {
+    return tokenizer.decode(new int[] {id}, false);
   }
 
   /// @throws LatheException when it is a conversation and the model has no usable chat template

@@ -66,14 +66,14 @@ public final class TorchRunner implements Runner {
     logits = Rows.of(maxOutputs, config.vocabulary());
     hidden = Rows.of(1, config.width());
     description =
-        "LibTorch on %s, %d threads, %s weights"
-            .formatted(device, settings.threads(), settings.weightStorage());
+        "LibTorch on %s, %d threads, %s weights".formatted(device, settings.threads(), name(type));
   }
 
   /// Copies the weights to the device; the source may be closed afterwards. Whoever opens the
   /// runner closes it, or hands it to [dev.lathe.compute.engine.JavaEngine#over].
   ///
-  /// @param settings weights as bf16 or f32; its threads are LibTorch's, in the whole process
+  /// @param settings weights as bf16, which auto means too, or f32; its threads are LibTorch's, in
+  ///   the whole process
   /// @throws LatheException when the device is not there, a tensor is missing or has another shape
   ///   than the config says, the weights were asked for in another form, or the memory does not
   ///   suffice
@@ -100,15 +100,18 @@ public final class TorchRunner implements Runner {
   }
 
   private static ScalarType type(Storage storage) {
-    if (storage == Storage.F32) {
-      return ScalarType.Float;
-    }
-    if (storage == Storage.BF16) {
-      return ScalarType.BFloat16;
-    }
-    throw LatheException.user(
-        "the LibTorch engine computes with weights in bf16 or f32, not " + storage,
-        "ask for one of these, or for the engine in plain Java");
+    return switch (storage) {
+      case F32 -> ScalarType.Float;
+      case AUTO, BF16 -> ScalarType.BFloat16;
+      case INT8, INT4 ->
+          throw LatheException.user(
+              "the LibTorch engine computes with weights in bf16 or f32, not " + storage,
+              "ask for one of these, or for the engine in plain Java");
+    };
+  }
+
+  private static String name(ScalarType type) {
+    return type == ScalarType.Float ? "F32" : "BF16";
   }
 
   private static long parameters(ModelConfig config) {
@@ -124,7 +127,7 @@ public final class TorchRunner implements Runner {
     return "the model needs %,d MiB for weights as %s and %,d MiB for a cache of %,d tokens"
         .formatted(
             parameters(config) * elementBytes / MIB,
-            settings.weightStorage(),
+            name(type(settings.weightStorage())),
             PagedAttention.bytes(config, settings.pages(), elementBytes) / MIB,
             settings.kvTokens());
   }
