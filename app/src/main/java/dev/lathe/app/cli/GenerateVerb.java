@@ -7,6 +7,8 @@ import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Utf8;
 import dev.lathe.compute.engine.AdapterVersion;
+import dev.lathe.compute.engine.Likelihood;
+import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.text.ToolCall;
@@ -24,9 +26,11 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -41,8 +45,9 @@ import picocli.CommandLine.Parameters;
       "Generate text for scripts, from one prompt or many.",
       "",
       "The prompt is the argument, else standard input, else the rows of --input: one JSON object a"
-          + " line with \"prompt\" or \"messages\"; other keys are handed through. Rows come out in"
-          + " the order they went in."
+          + " line with \"prompt\" or \"messages\", and what it wants otherwise than the options say,"
+          + " as in \"max_tokens\", \"temperature\" or \"stop\". Rows come out in the order they went in,"
+          + " with their own keys."
     },
     footer = {
       "",
@@ -96,6 +101,35 @@ final class GenerateVerb implements Callable<Integer> {
       description = "Write to FILE instead of standard output.")
   private @Nullable Path output;
 
+  @Option(
+      names = "--keep",
+      paramLabel = "KEY",
+      split = ",",
+      description = "Hand this key of the rows through, beside id, metadata, expected and answer.")
+  private Set<String> kept = Set.of();
+
+  @Option(
+      names = "--n",
+      paramLabel = "N",
+      description = "Replies to each prompt, of seeds one apart (default: ${DEFAULT-VALUE}).")
+  private int n = 1;
+
+  @Option(
+      names = "--logprobs",
+      description = "Tell the log-probability of each token of a reply; as JSON lines.")
+  private boolean logprobs;
+
+  @Option(
+      names = "--top-logprobs",
+      paramLabel = "K",
+      description = "With it those of the K likeliest tokens at each place, at most 20.")
+  private @Nullable Integer topLogprobs;
+
+  @Option(
+      names = "--prompt-logprobs",
+      description = "Tell them for the prompt; with --max-tokens 0 nothing is generated.")
+  private boolean promptLogprobs;
+
   @Option(names = "--raw", description = "Give the prompt as it stands, without the chat template.")
   private boolean raw;
 
@@ -126,27 +160,32 @@ final class GenerateVerb implements Callable<Integer> {
     Optional<ToolOptions.Offer> offer = tools.offer();
     requireOneForm(form, offer);
     List<GenerateRow> rows = rows();
-    Format written = written();
-    try (Generator generator = engine.open(context, model, Math.min(STREAMS, rows.size()))) {
+    Format written = written(rows);
+    try (Generator generator = engine.open(context, model, Math.min(STREAMS, count(rows)))) {
       Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, context.screen()));
       Optional<Supplier<TokenConstraint>> constraint =
           form.or(() -> offer.flatMap(each -> each.grammar(generator.callForm())))
               .map(generator::constraint);
-      List<Ask> asks =
-          rows.stream()
-              .map(row -> sampling.ask(prompt(row, offer, generator), loaded.orElse(null)))
-              .map(ask -> constraint.map(ask::withConstraint).orElse(ask))
-              .toList();
+      rows.forEach(row -> row.decoding().requireTokens(generator.config().vocabulary()));
+      String with = loaded.map(AdapterVersion::id).orElse(null);
+      List<Wanted> wanted = new ArrayList<>();
+      for (GenerateRow row : rows) {
+        Prompt asked = prompt(row, offer, generator);
+        for (int index = 0; index < row.decoding().n(); index++) {
+          Ask ask = row.decoding().ask(asked, with, index);
+          wanted.add(new Wanted(row, index, constraint.map(ask::withConstraint).orElse(ask)));
+        }
+      }
       PrintStream out = out();
       Tally tally = new Tally();
       try {
-        if (asks.size() == 1 && written == Format.TEXT) {
-          tally.add(stream(generator.ask(asks.getFirst()), out));
+        if (wanted.size() == 1 && written == Format.TEXT) {
+          tally.add(stream(generator.ask(wanted.getFirst().ask()), out));
         } else {
           Optional<CallForm> calls = offer.map(_ -> generator.callForm());
-          all(generator, rows, asks, new Lines(written, calls), out, tally);
+          all(generator, wanted, new Lines(written, calls, generator), out, tally);
         }
         requireWritten(out);
         if (stats) {
@@ -161,8 +200,25 @@ final class GenerateVerb implements Callable<Integer> {
     return ExitCode.OK.code();
   }
 
+  /// One reply to be given.
+  ///
+  /// @param index of it among the replies to the row
+  private record Wanted(GenerateRow row, int index, Ask ask) {}
+
+  private static int count(List<GenerateRow> rows) {
+    return rows.stream().mapToInt(row -> row.decoding().n()).sum();
+  }
+
+  private Decoding decoding() {
+    if (topLogprobs != null && !logprobs && !promptLogprobs) {
+      throw LatheException.user(
+          "--top-logprobs is given without --logprobs or --prompt-logprobs", "add one of them");
+    }
+    int likeliest = topLogprobs == null ? 0 : topLogprobs;
+    return sampling.decoding(Decoding.logprobs(logprobs, promptLogprobs, likeliest), n);
+  }
+
   private void check() {
-    sampling.check();
     if (prompt != null && input != null) {
       throw LatheException.user("a prompt and --input are given", "give one of them");
     }
@@ -189,27 +245,36 @@ final class GenerateVerb implements Callable<Integer> {
         : row.prompt();
   }
 
-  private Format written() {
+  /// @throws LatheException when replies are wanted as text that say more than text
+  private Format written(List<GenerateRow> rows) {
+    boolean scored =
+        rows.stream().anyMatch(row -> !row.decoding().logprobs().equals(Logprobs.NONE));
+    if (format == Format.TEXT && scored) {
+      throw LatheException.user(
+          "log-probabilities are asked for, and --format text has no place for them",
+          "leave one of them out");
+    }
     if (format != null) {
       return format;
     }
-    return input == null ? Format.TEXT : Format.JSONL;
+    return input == null && !scored ? Format.TEXT : Format.JSONL;
   }
 
   private List<GenerateRow> rows() {
+    Decoding decoding = decoding();
     if (input != null) {
       boolean piped = input.toString().equals("-");
       Questions.Read read =
           piped ? Questions.parse("standard input", standardInput()) : Questions.read(input);
       String source = piped ? "standard input" : input.toString();
-      return GenerateRow.of(source, read, raw, Optional.ofNullable(system));
+      return GenerateRow.of(source, read, raw, Optional.ofNullable(system), decoding, kept);
     }
     String text = prompt == null ? standardText() : prompt;
     if (text.isBlank()) {
       throw LatheException.user(
           "the prompt is empty", "give it as an argument, by standard input or by --input");
     }
-    return List.of(GenerateRow.of(text, raw, Optional.ofNullable(system)));
+    return List.of(GenerateRow.of(text, raw, Optional.ofNullable(system), decoding));
   }
 
   private String standardText() {
@@ -259,20 +324,15 @@ final class GenerateVerb implements Callable<Integer> {
   }
 
   private void all(
-      Generator generator,
-      List<GenerateRow> rows,
-      List<Ask> asks,
-      Lines lines,
-      PrintStream out,
-      Tally tally)
+      Generator generator, List<Wanted> wanted, Lines lines, PrintStream out, Tally tally)
       throws InterruptedException {
     boolean bar = output != null || !context.screen().outIsTerminal();
     try (Progress progress =
-        context.screen().progress("generating", rows.size(), Progress.Unit.COUNT)) {
+        context.screen().progress("generating", wanted.size(), Progress.Unit.COUNT)) {
       generator.askAll(
-          asks,
+          wanted.stream().map(Wanted::ask).toList(),
           (index, reply) -> {
-            out.print(lines.of(rows.get(index), reply, index));
+            out.print(lines.of(wanted.get(index), reply, index));
             requireWritten(out);
             tally.add(reply);
             if (bar) {
@@ -286,16 +346,19 @@ final class GenerateVerb implements Callable<Integer> {
   /// How replies are written down.
   ///
   /// @param calls the form of calls, where tools are offered
-  private record Lines(Format format, Optional<CallForm> calls) {
-    String of(GenerateRow row, Reply reply, int index) {
+  private record Lines(Format format, Optional<CallForm> calls, Generator generator) {
+    String of(Wanted wanted, Reply reply, int index) {
       return switch (format) {
         case TEXT -> (index == 0 ? "" : "\n") + reply.text() + "\n";
-        case JSONL -> json(row, reply) + "\n";
+        case JSONL -> json(wanted, reply) + "\n";
       };
     }
 
-    private String json(GenerateRow row, Reply reply) {
-      ObjectNode line = row.fields().deepCopy();
+    private String json(Wanted wanted, Reply reply) {
+      ObjectNode line = wanted.row().fields().deepCopy();
+      if (wanted.row().decoding().n() > 1) {
+        line.put("index", wanted.index());
+      }
       if (calls.isPresent()) {
         CallParser.Parsed parsed = calls.get().parser().parse(reply.text());
         line.put("output", parsed.text());
@@ -309,7 +372,30 @@ final class GenerateVerb implements Callable<Integer> {
       line.put("finish", reply.ending().name().toLowerCase(Locale.ROOT));
       line.put("prompt_tokens", reply.promptTokens());
       line.put("output_tokens", reply.outputTokens());
+      Logprobs logprobs = wanted.ask().logprobs();
+      if (logprobs.prompt() >= 0) {
+        ArrayNode list = line.putArray("prompt_logprobs");
+        int first = generator.encode(wanted.ask().prompt())[0];
+        token(list.addObject(), first).putNull("logprob");
+        reply.promptLikelihoods().forEach(each -> scored(list.addObject(), each));
+      }
+      if (logprobs.output() >= 0) {
+        ArrayNode list = line.putArray("logprobs");
+        reply.likelihoods().forEach(each -> scored(list.addObject(), each));
+      }
       return line.toString();
+    }
+
+    private void scored(ObjectNode node, Likelihood likelihood) {
+      token(node, likelihood.token()).put("logprob", likelihood.logprob());
+      ArrayNode list = node.putArray("top_logprobs");
+      for (Likelihood.Alternative each : likelihood.likeliest()) {
+        token(list.addObject(), each.token()).put("logprob", each.logprob());
+      }
+    }
+
+    private ObjectNode token(ObjectNode node, int id) {
+      return node.put("token", generator.tokenizer().decode(new int[] {id}, false)).put("id", id);
     }
   }
 

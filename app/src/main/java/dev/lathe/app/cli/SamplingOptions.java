@@ -1,12 +1,15 @@
 package dev.lathe.app.cli;
 
-import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.AdapterVersion;
+import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.Sampling;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Prompt;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -17,6 +20,12 @@ final class SamplingOptions {
       paramLabel = "N",
       description = "Most tokens of one reply (default: ${DEFAULT-VALUE}).")
   private int maxTokens = 512;
+
+  @Option(
+      names = "--min-tokens",
+      paramLabel = "N",
+      description = "Tokens before which a reply does not end (default: ${DEFAULT-VALUE}).")
+  private int minTokens;
 
   @Option(
       names = "--temperature",
@@ -51,6 +60,29 @@ final class SamplingOptions {
   private double repetitionPenalty = 1;
 
   @Option(
+      names = "--frequency-penalty",
+      paramLabel = "F",
+      description =
+          "Taken from a token's logit for each time it is in the reply, -2 to 2 (default:"
+              + " ${DEFAULT-VALUE}).")
+  private double frequencyPenalty;
+
+  @Option(
+      names = "--presence-penalty",
+      paramLabel = "F",
+      description =
+          "Taken from a token's logit once it is in the reply, -2 to 2 (default:"
+              + " ${DEFAULT-VALUE}).")
+  private double presencePenalty;
+
+  @Option(
+      names = "--logit-bias",
+      paramLabel = "ID=BIAS",
+      split = ",",
+      description = "Add BIAS, -100 to 100, to a token's logit; may be given several times.")
+  private Map<Integer, Float> logitBias = new LinkedHashMap<>();
+
+  @Option(
       names = "--seed",
       paramLabel = "SEED",
       description = "Same seed, same text (default: ${DEFAULT-VALUE}).")
@@ -62,23 +94,53 @@ final class SamplingOptions {
       description = "End the reply where TEXT appears; may be given several times.")
   private List<String> stops = new ArrayList<>();
 
-  /// A request with these options.
+  @Option(
+      names = "--stop-token",
+      paramLabel = "ID",
+      split = ",",
+      description = "End the reply at this token too; may be given several times.")
+  private List<Integer> stopTokens = new ArrayList<>();
+
+  @Option(names = "--ignore-eos", description = "Go on where the model would end the reply.")
+  private boolean ignoreEos;
+
+  /// What these options say, for one reply to each prompt.
   ///
-  /// @throws LatheException when an option is outside its range
-  Ask ask(Prompt prompt, @Nullable AdapterVersion adapter) {
-    check();
-    Sampling sampling = new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
-    return new Ask(prompt, adapter == null ? null : adapter.id(), sampling, maxTokens, stops);
+  /// @throws dev.lathe.compute.LatheException when an option is outside its range
+  Decoding decoding() {
+    return decoding(Logprobs.NONE, 1);
+  }
+
+  /// What these options say.
+  ///
+  /// @param n replies to each prompt
+  /// @throws dev.lathe.compute.LatheException when an option is outside its range
+  Decoding decoding(Logprobs logprobs, int n) {
+    Sampling sampling =
+        new Sampling(
+            temperature,
+            topK,
+            topP,
+            minP,
+            repetitionPenalty,
+            frequencyPenalty,
+            presencePenalty,
+            logitBias,
+            seed);
+    return new Decoding(
+        sampling,
+        Decoding.until(maxTokens, minTokens, stops, Set.copyOf(stopTokens), ignoreEos, logprobs),
+        logprobs,
+        n);
   }
 
   /// Refuses what is outside its range.
   void check() {
-    if (maxTokens < 1) {
-      throw LatheException.user("--max-tokens " + maxTokens + " is less than 1", "give at least 1");
-    }
-    if (stops.stream().anyMatch(String::isEmpty)) {
-      throw LatheException.user("--stop is empty", "give the text that ends the reply");
-    }
-    var _ = new Sampling(temperature, topK, topP, minP, repetitionPenalty, seed);
+    var _ = decoding();
+  }
+
+  /// A request with these options.
+  Ask ask(Prompt prompt, @Nullable AdapterVersion adapter) {
+    return decoding().ask(prompt, adapter == null ? null : adapter.id(), 0);
   }
 }

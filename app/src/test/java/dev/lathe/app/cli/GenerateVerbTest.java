@@ -77,7 +77,7 @@ class GenerateVerbTest {
     Path file = stage.write("in.jsonl", lines.toString());
     Path output = folder.resolve("out.jsonl");
 
-    assertThat(generate("--input", file.toString(), "-o", output.toString())).isZero();
+    assertThat(generate("--input", file.toString(), "-o", output.toString(), "--keep=x")).isZero();
 
     assertThat(stage.out()).isEmpty();
     List<JsonNode> rows = rows(Files.readString(output));

@@ -1,5 +1,8 @@
 package dev.lathe.platform.gateway;
 
+import dev.lathe.compute.engine.Likelihood;
+import java.util.List;
+
 /// A finished reply.
 ///
 /// @param text without the stop text that ended it
@@ -7,13 +10,22 @@ package dev.lathe.platform.gateway;
 /// @param outputTokens tokens generated, those of a stop text included
 /// @param firstSeconds from asking to the first token
 /// @param seconds from asking to the end
+/// @param promptLikelihoods how likely the tokens of the prompt were from the second on, where that
+///   was asked for
+/// @param likelihoods how likely the tokens of the text were, where that was asked for
 public record Reply(
     String text,
     Ending ending,
     int promptTokens,
     int outputTokens,
     double firstSeconds,
-    double seconds) {
+    double seconds,
+    List<Likelihood> promptLikelihoods,
+    List<Likelihood> likelihoods) {
+  public Reply {
+    promptLikelihoods = List.copyOf(promptLikelihoods);
+    likelihoods = List.copyOf(likelihoods);
+  }
 
   /// Why a reply ended.
   public enum Ending {

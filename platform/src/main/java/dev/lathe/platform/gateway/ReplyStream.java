@@ -24,6 +24,7 @@ public final class ReplyStream implements AutoCloseable {
   private final StringBuilder text = new StringBuilder();
   private final Deque<Piece.Scored> scored = new ArrayDeque<>();
   private final List<Likelihood> prompt = new ArrayList<>();
+  private final List<Likelihood> told = new ArrayList<>();
   private final long began = System.nanoTime();
   private long firstAt;
   private long endedAt;
@@ -116,6 +117,7 @@ public final class ReplyStream implements AutoCloseable {
     List<Piece.Scored> begun = new ArrayList<>();
     while (!scored.isEmpty() && (last || scored.getFirst().offset() < text.length())) {
       begun.add(scored.removeFirst());
+      told.add(begun.getLast().likelihood());
     }
     return certain.isEmpty() && begun.isEmpty() ? null : new Piece(certain, begun);
   }
@@ -161,7 +163,9 @@ public final class ReplyStream implements AutoCloseable {
         promptTokens,
         outputTokens,
         (first - began) / NANOS,
-        (endedAt - began) / NANOS);
+        (endedAt - began) / NANOS,
+        prompt,
+        told);
   }
 
   /// The reader gets no more than what is there, and the end.
