@@ -73,7 +73,7 @@ class ArchitectureTest {
               "compute.text",
               "compute.tool"),
           row("platform.access"),
-          row("platform.evaluation"),
+          row("platform.evaluation", "platform.gateway", "compute.engine"),
           row("app"),
           row("app.terminal", "platform.evaluation"),
           row("app.chat", "app.terminal", "platform.gateway", "compute.engine", "compute.text"),

@@ -11,6 +11,7 @@ public enum ExitCode {
   CAPACITY(4, "memory, disk or context do not suffice"),
   ENVIRONMENT(5, "the network, the disk, the JDK or Maven failed"),
   OVERLOADED(6, "too much is under way; the same works later"),
+  MISSED(7, "a measured figure is beyond its limit"),
   INTERRUPTED(130, "stopped by Ctrl-C");
 
   private final int code;
