@@ -32,7 +32,7 @@ public final class KernelBench {
   private KernelBench(int threads, Arena arena) {
     workers = new Workers(threads, "bench");
     scratch = new Scratch[threads];
-    Arrays.setAll(scratch, i -> new Scratch(arena, 0));
+    Arrays.setAll(scratch, i -> new Scratch(arena, 0, 0));
   }
 
   public static void main(String[] args) {

@@ -80,7 +80,10 @@ final class Decoder {
     runs = new int[maxRows + 1];
     scratch = new Scratch[workers.count()];
     Arrays.setAll(
-        scratch, worker -> new Scratch(arena, cache.scratch(config.heads() / config.kvHeads())));
+        scratch,
+        worker ->
+            new Scratch(
+                arena, cache.scratch(config.heads() / config.kvHeads()), config.headWidth()));
     keyColumn = Group.QKV.firstPanel(config, Projection.K) * PANEL;
     valueColumn = Group.QKV.firstPanel(config, Projection.V) * PANEL;
     frequencies = config.rope().inverseFrequencies().stream().mapToDouble(d -> d).toArray();

@@ -1,12 +1,14 @@
 package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.kernel.Format;
 import dev.lathe.compute.kernel.Storage;
 
 /// How a [JavaEngine] is opened.
 ///
 /// @param weightStorage how the weights are kept in memory
 /// @param maxStreams streams that run at once; more wait
+/// @param kvFormat how keys and values are kept, `F32` or `BF16`
 /// @param kvTokens capacity of the key/value cache in tokens, all streams together
 /// @param threads threads that compute
 /// @param prefillChunk most prompt tokens in one step
@@ -15,12 +17,17 @@ import dev.lathe.compute.kernel.Storage;
 public record EngineSettings(
     Storage weightStorage,
     int maxStreams,
+    Format kvFormat,
     int kvTokens,
     int threads,
     int prefillChunk,
     int maxWaiting,
     long adapterBytes) {
   public EngineSettings {
+    if (kvFormat != Format.F32 && kvFormat != Format.BF16) {
+      throw LatheException.user(
+          "keys and values cannot be kept as " + kvFormat, "choose f32 or bf16");
+    }
     require(maxStreams >= 1 && maxStreams <= 1024, "max_streams", maxStreams, "[1, 1024]");
     require(kvTokens >= 1, "kv_tokens", kvTokens, "[1, ...)");
     require(threads >= 1 && threads <= 256, "threads", threads, "[1, 256]");
@@ -32,10 +39,19 @@ public record EngineSettings(
     }
   }
 
-  /// With 1,024 requests that may wait and 2 GiB for adapters.
+  /// With keys and values in bfloat16, or in fp32 beside such weights; 1,024 requests that may wait
+  /// and 2 GiB for adapters.
   public EngineSettings(
       Storage weightStorage, int maxStreams, int kvTokens, int threads, int prefillChunk) {
-    this(weightStorage, maxStreams, kvTokens, threads, prefillChunk, 1024, 2L << 30);
+    this(
+        weightStorage,
+        maxStreams,
+        weightStorage == Storage.F32 ? Format.F32 : Format.BF16,
+        kvTokens,
+        threads,
+        prefillChunk,
+        1024,
+        2L << 30);
   }
 
   private static void require(boolean holds, String name, int value, String range) {
@@ -63,31 +79,72 @@ public record EngineSettings(
 
   public EngineSettings withMaxStreams(int streams) {
     return new EngineSettings(
-        weightStorage, streams, kvTokens, threads, prefillChunk, maxWaiting, adapterBytes);
+        weightStorage,
+        streams,
+        kvFormat,
+        kvTokens,
+        threads,
+        prefillChunk,
+        maxWaiting,
+        adapterBytes);
+  }
+
+  /// @param format `F32` or `BF16`
+  public EngineSettings withKvFormat(Format format) {
+    return new EngineSettings(
+        weightStorage,
+        maxStreams,
+        format,
+        kvTokens,
+        threads,
+        prefillChunk,
+        maxWaiting,
+        adapterBytes);
   }
 
   public EngineSettings withKvTokens(int tokens) {
     return new EngineSettings(
-        weightStorage, maxStreams, tokens, threads, prefillChunk, maxWaiting, adapterBytes);
+        weightStorage,
+        maxStreams,
+        kvFormat,
+        tokens,
+        threads,
+        prefillChunk,
+        maxWaiting,
+        adapterBytes);
   }
 
   public EngineSettings withThreads(int count) {
     return new EngineSettings(
-        weightStorage, maxStreams, kvTokens, count, prefillChunk, maxWaiting, adapterBytes);
+        weightStorage,
+        maxStreams,
+        kvFormat,
+        kvTokens,
+        count,
+        prefillChunk,
+        maxWaiting,
+        adapterBytes);
   }
 
   public EngineSettings withPrefillChunk(int tokens) {
     return new EngineSettings(
-        weightStorage, maxStreams, kvTokens, threads, tokens, maxWaiting, adapterBytes);
+        weightStorage, maxStreams, kvFormat, kvTokens, threads, tokens, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withMaxWaiting(int requests) {
     return new EngineSettings(
-        weightStorage, maxStreams, kvTokens, threads, prefillChunk, requests, adapterBytes);
+        weightStorage,
+        maxStreams,
+        kvFormat,
+        kvTokens,
+        threads,
+        prefillChunk,
+        requests,
+        adapterBytes);
   }
 
   public EngineSettings withAdapterBytes(long bytes) {
     return new EngineSettings(
-        weightStorage, maxStreams, kvTokens, threads, prefillChunk, maxWaiting, bytes);
+        weightStorage, maxStreams, kvFormat, kvTokens, threads, prefillChunk, maxWaiting, bytes);
   }
 }

@@ -33,7 +33,13 @@ final class JavaRunner implements Runner {
     DecoderWeights weights =
         DecoderWeights.load(config, source, settings.weightStorage(), arena, workers);
     cache =
-        new KvCache(config.layers(), config.kvHeads(), config.headWidth(), settings.pages(), arena);
+        new KvCache(
+            settings.kvFormat(),
+            config.layers(),
+            config.kvHeads(),
+            config.headWidth(),
+            settings.pages(),
+            arena);
     decoder =
         new Decoder(
             config,

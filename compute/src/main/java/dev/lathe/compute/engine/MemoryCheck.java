@@ -31,7 +31,9 @@ final class MemoryCheck {
     Map<Format, Long> weights = DecoderWeights.bytes(config, source, settings.weightStorage());
     long packed = sum(weights);
     long cache =
-        KvCache.pageBytes(config.layers(), config.kvHeads(), config.headWidth()) * settings.pages();
+        settings.pages()
+            * KvCache.pageBytes(
+                settings.kvFormat(), config.layers(), config.kvHeads(), config.headWidth());
     long buffers = Decoder.bytes(config, settings.maxRows(), settings.maxStreams());
     long all = packed + cache + buffers + PROCESS;
     if (all > free.bytes()) {

@@ -8,6 +8,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Attention on the Vector API. All queries that meet a page are multiplied with it at once, as
 /// activations with weights: a page's keys are `[D, 32]` floats, its values panels of `[32, 32]`.
+/// Where it holds bfloat16, they are widened first.
 final class Attention {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   private static final int LANES = F.length();
@@ -16,8 +17,8 @@ final class Attention {
 
   /// As [Kernel#attend].
   ///
-  /// @param room queries `[Q, D]`, scores `[Q, 32]`, results `[Q, D']`, then the largest score and
-  ///   the sum of exponentials of each query, and a vector
+  /// @param scratch its room for attention takes queries `[Q, D]`, scores `[Q, 32]`, results `[Q,
+  ///   D']`, then the largest score and the sum of exponentials of each query, and a vector
   static void attend(
       KvCache cache,
       int[] table,
@@ -30,7 +31,8 @@ final class Attention {
       Rows q,
       Rows out,
       int at,
-      float[] room) {
+      Scratch scratch) {
+    float[] room = scratch.attention;
     int width = cache.headWidth();
     int stride = cache.valueStride();
     int queries = rows * group;
@@ -49,10 +51,16 @@ final class Attention {
       int count = Math.min(KvCache.SLOTS, length - first);
       MemorySegment page = cache.page(table[first / KvCache.SLOTS]);
       long keys = cache.keys(layer, kvHead);
+      scratch.seen ^= Products.readAhead(page, keys, cache.end(layer, kvHead));
+      boolean narrow = cache.format() == Format.BF16;
+      MemorySegment floats = narrow ? scratch.weights : page;
+      if (narrow) {
+        PlainPanels.widen(page, keys, width, floats);
+      }
       for (int c = 0; c < 16; c += LANES) {
         Tiles.multiply(
-            page,
-            keys + c * 4L,
+            floats,
+            (narrow ? 0 : keys) + c * 4L,
             width,
             room,
             0,
@@ -66,10 +74,13 @@ final class Attention {
       soften(room, queries, group, position + 1 - first, width, stride);
       long values = cache.values(layer, kvHead);
       for (int d = 0; d < stride; d += PackedMatrix.PANEL) {
+        if (narrow) {
+          PlainPanels.widen(page, values, count, floats);
+        }
         for (int c = 0; c < 16; c += LANES) {
           Tiles.multiply(
-              page,
-              values + c * 4L,
+              floats,
+              (narrow ? 0 : values) + c * 4L,
               count,
               room,
               scores,
@@ -80,7 +91,7 @@ final class Attention {
               stride,
               true);
         }
-        values += KvCache.PANEL_BYTES;
+        values += cache.panelBytes();
       }
     }
     for (int query = 0; query < queries; query++) {

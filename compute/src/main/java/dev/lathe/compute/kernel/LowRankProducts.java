@@ -18,7 +18,16 @@ final class LowRankProducts {
   private LowRankProducts() {}
 
   /// Four ranks at a time, the last one again where there are fewer.
-  static void lower(LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, float[] sums) {
+  ///
+  /// Reads the factors ahead, those of [#raise] too: in a batch of many adapters they come from
+  /// memory, and are short.
+  static void lower(
+      LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch) {
+    scratch.seen ^= Products.readAhead(factors.down(), 0, factors.down().byteSize());
+    for (LowRank.Up up : factors.ups()) {
+      scratch.seen ^= Products.readAhead(up.data(), 0, up.data().byteSize());
+    }
+    float[] sums = scratch.sums;
     int last = factors.ranks() - 1;
     for (int rank = 0; rank <= last; rank += 4) {
       lower(

@@ -26,11 +26,23 @@ final class PlainPanels {
       MemorySegment.copy(panel.data(), start, out, 0, (long) blocks * Format.BLOCK * Format.ROW);
       return;
     }
-    MemorySegment data = panel.data();
+    widen(panel.data(), panel.values(first), blocks * Format.BLOCK, column, out);
+  }
+
+  /// Writes bfloat16 inputs as `[inputs, 32]` floats, all columns.
+  static void widen(MemorySegment data, long from, int inputs, MemorySegment out) {
+    for (int column = 0; column < 16; column += F.length()) {
+      widen(data, from, inputs, column, out);
+    }
+  }
+
+  /// Whole groups of four inputs.
+  private static void widen(
+      MemorySegment data, long from, int inputs, int column, MemorySegment out) {
     long lane = column * 4L;
-    long start = panel.values(first) + lane;
+    long start = from + lane;
     IntVector upper = IntVector.broadcast(I, UPPER);
-    for (int i = 0; i < blocks * (Format.BLOCK / 4); i++) {
+    for (int i = 0; 4 * i < inputs; i++) {
       long at = start + (long) i * (2 * Format.ROW);
       long to = lane + (long) i * (4 * Format.ROW);
       IntVector v0 = IntVector.fromMemorySegment(I, data, at, LE);

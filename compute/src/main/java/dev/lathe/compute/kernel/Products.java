@@ -29,7 +29,7 @@ final class Products {
       to = from;
       long bytes = 0;
       while (to < last && (to == from || bytes + w.panel(to).bytes() <= AHEAD_BYTES)) {
-        scratch.seen ^= readAhead(w.panel(to).data());
+        scratch.seen ^= readAhead(w.panel(to).data(), 0, w.panel(to).bytes());
         bytes += w.panel(to).bytes();
         to++;
       }
@@ -74,9 +74,9 @@ final class Products {
   /// Reads one byte of each line. Java has no prefetch, and the loads of a product are too far
   /// apart to be under way together: memory gives its bandwidth only when it is asked for many
   /// lines at once.
-  private static int readAhead(MemorySegment data) {
+  static int readAhead(MemorySegment data, long from, long to) {
     int seen = 0;
-    for (long at = 0; at < data.byteSize(); at += LINE) {
+    for (long at = from; at < to; at += LINE) {
       seen ^= data.get(ValueLayout.JAVA_BYTE, at);
     }
     return seen;

@@ -30,8 +30,10 @@ public final class Scratch {
   int seen;
 
   /// @param attention floats that attention needs, see [KvCache#scratch]
-  public Scratch(Arena arena, int attention) {
-    weights = arena.allocate((long) INPUTS * Format.ROW, 4096);
+  /// @param headWidth inputs of the keys that it widens
+  public Scratch(Arena arena, int attention, int headWidth) {
+    long inputs = Math.max(INPUTS, PackedMatrix.padded(headWidth));
+    weights = arena.allocate(inputs * Format.ROW, 4096);
     scales = arena.allocate((long) SCALED_INPUTS / 16 * SCALE_BYTES, 64);
     this.attention = new float[attention];
   }

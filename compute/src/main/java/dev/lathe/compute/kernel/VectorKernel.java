@@ -28,7 +28,7 @@ public final class VectorKernel implements Kernel {
   @Override
   public void lower(
       LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch) {
-    LowRankProducts.lower(factors, x, xAt, ranks, ranksAt, scratch.sums);
+    LowRankProducts.lower(factors, x, xAt, ranks, ranksAt, scratch);
   }
 
   @Override
@@ -104,8 +104,7 @@ public final class VectorKernel implements Kernel {
       Rows out,
       int at,
       Scratch scratch) {
-    Attention.attend(
-        cache, table, layer, kvHead, position, row, rows, group, q, out, at, scratch.attention);
+    Attention.attend(cache, table, layer, kvHead, position, row, rows, group, q, out, at, scratch);
   }
 
   @Override

@@ -127,7 +127,7 @@ class KernelTest {
   @EnumSource(Format.class)
   void vectorProductsHaveTheBitsOfTheScalarOnes(Format format) {
     try (Arena arena = Arena.ofConfined()) {
-      Scratch scratch = new Scratch(arena, 0);
+      Scratch scratch = new Scratch(arena, 0, 0);
       for (int outputs : new int[] {1, 32, 40, 150}) {
         for (int inputs : widths(format)) {
           PackedMatrix w = packed(format, outputs, inputs, arena).matrix;
@@ -156,7 +156,7 @@ class KernelTest {
       Rows x = rows(3, inputs);
       Rows y = Rows.of(3, outputs);
 
-      vector.multiply(packed.matrix, x, y, 3, 0, 1, new Scratch(arena, 0));
+      vector.multiply(packed.matrix, x, y, 3, 0, 1, new Scratch(arena, 0, 0));
 
       for (int row = 0; row < 3; row++) {
         for (int n = 0; n < outputs; n++) {
@@ -179,7 +179,7 @@ class KernelTest {
   @EnumSource(Format.class)
   void aRowDoesNotDependOnTheRowsBesideIt(Format format) {
     try (Arena arena = Arena.ofConfined()) {
-      Scratch scratch = new Scratch(arena, 0);
+      Scratch scratch = new Scratch(arena, 0, 0);
       PackedMatrix w = packed(format, 128, 512, arena).matrix;
       Rows x = rows(23, 512);
       Rows together = Rows.of(23, 128);
@@ -208,7 +208,7 @@ class KernelTest {
       Rows x = rows(5, 256);
       Rows y = Rows.of(5, 160);
 
-      vector.multiply(w, x, y, 5, 0, 5, new Scratch(arena, 0));
+      vector.multiply(w, x, y, 5, 0, 5, new Scratch(arena, 0, 0));
 
       for (int n = 0; n < 160; n++) {
         float[] weights = n >= 128 ? last : n / 32 % 2 == 0 ? even : odd;
@@ -241,7 +241,7 @@ class KernelTest {
       Rows one = Rows.of(1, 64);
       one.values()[3] = 1;
       Rows y = Rows.of(1, 32);
-      vector.multiply(w, one, y, 1, 0, 1, new Scratch(arena, 0));
+      vector.multiply(w, one, y, 1, 0, 1, new Scratch(arena, 0, 0));
 
       assertThat(row).containsExactly(Arrays.copyOf(expected, 64));
       assertThat(y.values()[0]).isEqualTo(expected[3]);
@@ -298,7 +298,7 @@ class KernelTest {
         for (Kernel kernel : List.of(vector, scalar)) {
           float[] ranks = new float[factors.ranks()];
           float[] y = before.clone();
-          kernel.lower(factors, x.values(), 0, ranks, 0, new Scratch(arena, 0));
+          kernel.lower(factors, x.values(), 0, ranks, 0, new Scratch(arena, 0, 0));
           kernel.raise(factors, ranks, 0, y, 0);
 
           for (int i = 0; i < 128; i++) {
@@ -379,20 +379,21 @@ class KernelTest {
     assertThat(ScalarKernel.exp(Float.NEGATIVE_INFINITY)).isZero();
   }
 
-  @Test
-  void attentionOverPagesIsSoftmaxOverTheKeysARowSees() {
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void attentionOverPagesIsSoftmaxOverTheKeysARowSees(Format format) {
     int group = 3;
     int length = 77;
     int rows = 5;
     int[] table = {5, 0, 3};
     for (int width : new int[] {8, 20, 64}) {
       try (Arena arena = Arena.ofConfined()) {
-        KvCache cache = new KvCache(2, 2, width, 8, arena);
+        KvCache cache = new KvCache(format, 2, 2, width, 8, arena);
         for (int page : table) {
           cache.touch(page);
         }
-        float[] keys = values(length * width);
-        float[] values = values(length * width);
+        float[] keys = bfloat16(values(length * width));
+        float[] values = bfloat16(values(length * width));
         for (int s = 0; s < length; s++) {
           cache.put(table[s / 32], s % 32, 1, 1, keys, s * width, values, s * width);
         }
@@ -401,7 +402,7 @@ class KernelTest {
         for (int position : new int[] {0, 29, length - rows}) {
           Rows actual = Rows.of(rows + 2, 4 + group * width);
           Rows plain = Rows.of(rows + 2, 4 + group * width);
-          Scratch scratch = new Scratch(arena, cache.scratch(group));
+          Scratch scratch = new Scratch(arena, cache.scratch(group), width);
 
           vector.attend(cache, table, 1, 1, position, 2, rows, group, q, actual, 4, scratch);
           scalar.attend(cache, table, 1, 1, position, 2, rows, group, q, plain, 4, scratch);
@@ -425,7 +426,7 @@ class KernelTest {
     int width = 64;
     int[] table = {1, 0};
     try (Arena arena = Arena.ofConfined()) {
-      KvCache cache = new KvCache(1, 1, width, 2, arena);
+      KvCache cache = new KvCache(Format.BF16, 1, 1, width, 2, arena);
       float[] keys = values(64 * width);
       cache.touch(0);
       cache.touch(1);
@@ -436,7 +437,7 @@ class KernelTest {
       random(q);
       Rows together = Rows.of(8, group * width);
       Rows alone = Rows.of(8, group * width);
-      Scratch scratch = new Scratch(arena, cache.scratch(group));
+      Scratch scratch = new Scratch(arena, cache.scratch(group), width);
 
       vector.attend(cache, table, 0, 0, 28, 0, 8, group, q, together, 0, scratch);
       for (int row = 0; row < 8; row++) {
@@ -445,6 +446,13 @@ class KernelTest {
 
       assertThat(alone.values()).containsExactly(together.values());
     }
+  }
+
+  private static float[] bfloat16(float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Float.intBitsToFloat(PackedMatrix.bf16(values[i]) << 16);
+    }
+    return values;
   }
 
   private void random(Rows rows) {
