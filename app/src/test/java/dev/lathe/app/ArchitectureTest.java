@@ -82,6 +82,13 @@ class ArchitectureTest {
           row("app.http", "platform.access"),
           row("app.http.serving", "app.http", "platform.access", "platform.gateway", "compute.*"),
           row(
+              "app.http.ollama",
+              "app.http",
+              "app.http.serving",
+              "platform.access",
+              "platform.gateway",
+              "compute.*"),
+          row(
               "app.http.openai",
               "app.http",
               "app.http.serving",
@@ -92,6 +99,7 @@ class ArchitectureTest {
           row(
               "app.http.service",
               "app.http",
+              "app.http.ollama",
               "app.http.openai",
               "app.http.page",
               "app.http.serving",

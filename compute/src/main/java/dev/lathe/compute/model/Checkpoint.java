@@ -120,6 +120,19 @@ public final class Checkpoint implements AutoCloseable {
     return Optional.ofNullable(gguf);
   }
 
+  /// Numbers that the decoder has.
+  public long parameters() {
+    return expectedShapes(config).values().stream()
+        .mapToLong(shape -> shape.stream().reduce(1L, (a, b) -> a * b))
+        .sum();
+  }
+
+  /// How the matrices of its layers are stored, as `Q4_K` or `BF16`; of files with several types,
+  /// that of the last layer's.
+  public String storedType() {
+    return weights.tensor(WeightNames.weight(config.layers() - 1, Projection.GATE)).type().name();
+  }
+
   /// Identity of what is computed, 64 hexadecimal digits: of a GGUF file its own SHA-256; of a
   /// directory the SHA-256 of the lines that `sha256sum` prints for `config.json` and the
   /// `.safetensors` files in order of name. Taken from the model store's manifest where that is

@@ -307,6 +307,11 @@ public final class ChatTemplate {
     return sources.values().stream().anyMatch(source -> source.contains(text));
   }
 
+  /// Its source; where there are several, that of conversations without tools.
+  public String source() {
+    return sources.getOrDefault(DEFAULT, "");
+  }
+
   /// Identity of sources and special tokens, 64 hexadecimal digits.
   public String sha256() {
     return sha256;

@@ -49,6 +49,8 @@ public final class Generator implements AutoCloseable {
   private final int context;
   private final int window;
   private final AdapterCheck adapters;
+  private final Path model;
+  private @Nullable ModelFacts facts;
 
   /// @param context most tokens of prompt and reply together
   /// @param window requests that [#askAll] keeps under way
@@ -59,13 +61,15 @@ public final class Generator implements AutoCloseable {
       ModelConfig config,
       int context,
       int window,
-      AdapterCheck adapters) {
+      AdapterCheck adapters,
+      Path model) {
     this.engine = engine;
     this.text = text;
     this.config = config;
     this.context = context;
     this.window = window;
     this.adapters = adapters;
+    this.model = model;
   }
 
   /// An adapter that fits this model and that asks can name.
@@ -144,7 +148,7 @@ public final class Generator implements AutoCloseable {
       ModelConfig config = checkpoint.config();
       int most = Math.min(context, Math.min(config.maxPositions(), settings.kvTokens()));
       AdapterCheck check = new AdapterCheck(model, config, text, engine);
-      return new Generator(engine, text, config, most, 4 * settings.maxStreams(), check);
+      return new Generator(engine, text, config, most, 4 * settings.maxStreams(), check, model);
     }
   }
 
@@ -299,6 +303,16 @@ public final class Generator implements AutoCloseable {
   /// What kind of model it is.
   public ModelConfig config() {
     return config;
+  }
+
+  /// What else can be told about the model; its files are looked at when first asked for.
+  ///
+  /// @throws LatheException when they are gone
+  public synchronized ModelFacts facts() {
+    if (facts == null) {
+      facts = ModelFacts.of(model, text.template());
+    }
+    return facts;
   }
 
   /// Most tokens of prompt and reply together.

@@ -188,6 +188,11 @@ final class TextSide {
     return encoder.map(ChatEncoder::stopTokens).orElse(declaredStops);
   }
 
+  /// Source of the chat template; empty when there is none.
+  String template() {
+    return template.map(ChatTemplate::source).orElse("");
+  }
+
   /// Identity of the chat template; empty when there is none.
   String templateSha256() {
     return template.map(ChatTemplate::sha256).orElse("");

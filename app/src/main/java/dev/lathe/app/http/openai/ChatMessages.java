@@ -6,6 +6,7 @@ import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Fields;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Schemas;
+import dev.lathe.app.http.serving.Dialogue;
 import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Message.Role;
 import dev.lathe.compute.text.ToolCall;
@@ -45,9 +46,7 @@ final class ChatMessages {
     if (!thoughts.isEmpty() && role != Role.ASSISTANT) {
       in.problem("reasoning_content", "only an assistant's message has reasoning_content");
     }
-    String whole =
-        thoughts.isEmpty() ? content : "<think>\n" + thoughts + "\n</think>\n\n" + content;
-    return new Message(role, whole, calls, callId, name);
+    return new Message(role, Dialogue.thoughtAndSaid(thoughts, content), calls, callId, name);
   }
 
   private static ToolCall call(Fields in) {

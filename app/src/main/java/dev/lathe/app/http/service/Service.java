@@ -5,6 +5,7 @@ import dev.lathe.app.http.Route;
 import dev.lathe.app.http.Routes;
 import dev.lathe.app.http.ServerLog;
 import dev.lathe.app.http.ServerSettings;
+import dev.lathe.app.http.ollama.OllamaRoutes;
 import dev.lathe.app.http.openai.OpenAiRoutes;
 import dev.lathe.app.http.page.ChatPage;
 import dev.lathe.app.http.serving.Serving;
@@ -57,6 +58,7 @@ public final class Service implements AutoCloseable {
     Serving serving = new Serving(parts.models(), parts.maxTime());
     List<Route> routes = new ArrayList<>();
     routes.addAll(OpenAiRoutes.of(serving, Clock.systemUTC()));
+    routes.addAll(OllamaRoutes.of(serving, Clock.systemUTC()));
     routes.addAll(AdapterRoutes.of(serving, parts.workspace()));
     routes.addAll(Probes.routes(draining::get));
     routes.addAll(ChatPage.routes());

@@ -22,6 +22,11 @@ public record Dialogue(
     Optional<Supplier<Grammar>> grammar,
     String grammarParameter) {
 
+  /// What an assistant thought and then said, as models write it.
+  public static String thoughtAndSaid(String thoughts, String said) {
+    return thoughts.isEmpty() ? said : "<think>\n" + thoughts + "\n</think>\n\n" + said;
+  }
+
   /// Whether it has to do with calls, offered or made before.
   boolean calls() {
     return !tools.offered().isEmpty()

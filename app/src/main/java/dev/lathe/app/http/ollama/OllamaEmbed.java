@@ -1,0 +1,137 @@
+package dev.lathe.app.http.ollama;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.lathe.app.http.Call;
+import dev.lathe.app.http.Fault;
+import dev.lathe.app.http.Fields;
+import dev.lathe.app.http.Range;
+import dev.lathe.app.http.Refusal;
+import dev.lathe.app.http.Route;
+import dev.lathe.app.http.Schemas;
+import dev.lathe.app.http.Shape;
+import dev.lathe.app.http.serving.Serving;
+import dev.lathe.compute.engine.Pooling;
+import dev.lathe.platform.access.Operation;
+import dev.lathe.platform.gateway.Prompt;
+import dev.lathe.platform.gateway.ServedModels;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// `/api/embed`: texts as vectors of length 1.
+record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens) {
+  private static final int MOST_TEXTS = 2048;
+
+  /// What is asked for.
+  ///
+  /// @param truncate whether texts that do not fit are cut; otherwise they are refused
+  /// @param dimensions numbers of each vector; null: as many as the model has
+  record Request(String model, List<String> texts, boolean truncate, @Nullable Integer dimensions) {
+    static Request read(Fields in) {
+      Request request =
+          new Request(
+              in.field("model", "name of the base, of an adapter, or an alias").text(),
+              in.field("input", "one text, or several")
+                  .someAny(
+                      () -> Schemas.either(Schemas.text(), Schemas.list(Schemas.text())),
+                      List.of(),
+                      Request::texts),
+              in.field("truncate", "whether texts that do not fit are cut; else refused")
+                  .flag(false),
+              in.field("dimensions", "as many as the model has, nothing else")
+                  .wholeOrNull(Range.from(1)));
+      in.refused("options", "nothing of a vector can be chosen", "{}");
+      OllamaRequest.keepAlive(in);
+      return request;
+    }
+
+    private static List<String> texts(JsonNode found) {
+      if (found.isTextual()) {
+        return List.of(found.textValue());
+      }
+      if (!found.isArray() || found.size() > MOST_TEXTS) {
+        throw new Refusal(
+            Fault.INVALID_VALUE, "'input' is a text or a list of at most " + MOST_TEXTS);
+      }
+      List<String> texts = new ArrayList<>();
+      for (JsonNode each : found) {
+        if (!each.isTextual()) {
+          throw new Refusal(
+              Fault.INVALID_VALUE, "'input' holds texts only", "[" + texts.size() + "]");
+        }
+        texts.add(each.textValue());
+      }
+      return texts;
+    }
+  }
+
+  private static final Shape<OllamaEmbed> SHAPE =
+      Shape.<OllamaEmbed>named("OllamaEmbeddings")
+          .text("model", "as asked for", OllamaEmbed::model)
+          .list(
+              "embeddings",
+              Schemas.list(Schemas.number()),
+              "a vector of length 1 for each text",
+              OllamaEmbed::vectors,
+              (out, vector) -> {
+                out.writeStartArray();
+                for (float number : vector) {
+                  out.writeNumber(number);
+                }
+                out.writeEndArray();
+              })
+          .whole("total_duration", "nanoseconds", OllamaEmbed::nanos)
+          .whole("load_duration", "nanoseconds; the model is loaded", _ -> 0)
+          .whole("prompt_eval_count", "tokens of all texts", OllamaEmbed::tokens)
+          .build();
+
+  static Route route(Serving serving) {
+    return Route.post("/api/embed")
+        .needs(Operation.EMBED)
+        .summary("Turn texts into vectors, as Ollama does")
+        .gives(SHAPE)
+        .fails(
+            Fault.MODEL_NOT_FOUND,
+            Fault.CONTEXT_LENGTH_EXCEEDED,
+            Fault.OVERLOADED,
+            Fault.TOO_MANY_STREAMS,
+            Fault.DEADLINE)
+        .errorsAs(OllamaRoutes.ERROR)
+        .by("OllamaEmbedRequest", Request::read, (call, request) -> embed(serving, call, request));
+  }
+
+  private static void embed(Serving serving, Call call, Request request)
+      throws IOException, InterruptedException {
+    long began = System.nanoTime();
+    ServedModels.Model model = OllamaModels.model(serving, request.model);
+    int width = serving.generator().config().width();
+    Integer wanted = request.dimensions;
+    if (wanted != null && wanted != width) {
+      throw new Refusal(
+          Fault.INVALID_VALUE,
+          "'dimensions' is %d, this model's vectors have %d: leave it out".formatted(wanted, width),
+          "dimensions");
+    }
+    List<int[]> texts = new ArrayList<>();
+    for (String text : request.texts) {
+      texts.add(tokens(serving, text, request.truncate));
+    }
+    List<float[]> vectors =
+        serving.embed(call, texts, model, Pooling.MEAN, serving.terms(call.caller(), "", 0));
+    long tokens = texts.stream().mapToLong(text -> text.length).sum();
+    call.send(SHAPE, new OllamaEmbed(request.model, vectors, System.nanoTime() - began, tokens));
+  }
+
+  private static int[] tokens(Serving serving, String text, boolean truncate) {
+    int most = serving.generator().context() - 1;
+    if (truncate) {
+      int[] all = serving.generator().encode(new Prompt.Raw(text));
+      if (all.length > most) {
+        return Arrays.copyOf(all, most);
+      }
+    }
+    return serving.encode(new Prompt.Raw(text), "input");
+  }
+}
