@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.Utf8;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.platform.evaluation.Perplexity;
@@ -14,9 +13,7 @@ import dev.lathe.platform.evaluation.SampleText;
 import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.Prompt;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -114,7 +111,11 @@ final class BenchQualityVerb implements Callable<Integer> {
     check();
     Path path = Models.store(context.environment()).resolve(model);
     List<SampleText> texts =
-        files.isEmpty() ? SampleText.usual() : files.stream().map(BenchQualityVerb::read).toList();
+        files.isEmpty()
+            ? SampleText.usual()
+            : files.stream()
+                .map(file -> new SampleText(file.toString(), Input.text(file)))
+                .toList();
     Set<Storage> formats = new LinkedHashSet<>(List.of(Storage.BF16));
     formats.addAll(weights);
     List<Measured> all = new ArrayList<>();
@@ -138,19 +139,6 @@ final class BenchQualityVerb implements Callable<Integer> {
     }
     if (!(tolerance >= 0)) {
       throw LatheException.user("--tolerance " + tolerance + " is less than 0", "give at least 0");
-    }
-  }
-
-  private static SampleText read(Path file) {
-    try {
-      return new SampleText(file.toString(), Utf8.text(Files.readAllBytes(file)));
-    } catch (CharacterCodingException e) {
-      throw LatheException.user("'" + file + "' is not UTF-8", "convert it: iconv -t utf-8");
-    } catch (NoSuchFileException e) {
-      throw LatheException.notFound("there is no file '" + file + "'", "check the path");
-    } catch (IOException e) {
-      throw LatheException.environment(
-          "'" + file + "' cannot be read (" + e.getMessage() + ")", "give a readable file", e);
     }
   }
 

@@ -52,6 +52,8 @@ final class ChatVerb implements Callable<Integer> {
 
   @Mixin private SamplingOptions sampling = new SamplingOptions();
 
+  @Mixin private SpeculationOptions speculation = new SpeculationOptions();
+
   @Mixin private EngineOptions engine = new EngineOptions();
 
   ChatVerb(Context context) {
@@ -62,7 +64,7 @@ final class ChatVerb implements Callable<Integer> {
   public Integer call() {
     sampling.check();
     Screen screen = context.screen();
-    try (Generator generator = engine.open(context, model, 1)) {
+    try (Generator generator = engine.open(context, model, 1, speculation.speculation(context))) {
       Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, screen));

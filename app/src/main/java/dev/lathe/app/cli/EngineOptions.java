@@ -7,7 +7,6 @@ import dev.lathe.compute.engine.Speculation;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.platform.gateway.Generator;
-import dev.lathe.platform.registry.ModelStore;
 import dev.lathe.training.runner.TorchRunner;
 import dev.lathe.training.tensor.Device;
 import java.nio.file.Path;
@@ -58,42 +57,16 @@ final class EngineOptions {
               + " (default: auto).")
   private Storage weights = Storage.AUTO;
 
-  @Option(
-      names = "--speculate",
-      description =
-          "Guess tokens ahead where the text repeats itself: the same reply, sooner where guesses come"
-              + " true.")
-  private boolean speculate;
-
-  @Option(
-      names = "--draft-model",
-      paramLabel = "MODEL",
-      description =
-          "Guess with a smaller model of the same tokens instead, a name, a directory or a GGUF"
-              + " file.")
-  private @Nullable String draft;
-
   /// Opens a model by its name in the store, its directory or its GGUF file.
   ///
   /// @param streams replies generated side by side
   Generator open(Context context, String model, int streams) {
-    ModelStore store = Models.store(context.environment());
-    return open(store.resolve(model), streams, speculation(store));
+    return open(context, model, streams, new Speculation.Off());
   }
 
-  /// Whether tokens are guessed ahead.
-  boolean speculates() {
-    return speculate || draft != null;
-  }
-
-  private Speculation speculation(ModelStore store) {
-    if (draft != null) {
-      return new Speculation.Draft(store.resolve(draft));
-    }
-    return speculate ? new Speculation.LookUp() : new Speculation.Off();
-  }
-
-  private Generator open(Path path, int streams, Speculation speculation) {
+  /// As [#open(Context, String, int)], with tokens guessed ahead.
+  Generator open(Context within, String model, int streams, Speculation speculation) {
+    Path path = Models.store(within.environment()).resolve(model);
     if (context < 2) {
       throw LatheException.user("--context " + context + " is less than 2", "give at least 2");
     }
@@ -112,15 +85,14 @@ final class EngineOptions {
         yield Generator.open(path, settings, context, speculation);
       }
       case LIBTORCH -> {
-        if (speculates()) {
+        if (!(speculation instanceof Speculation.Off)) {
           throw LatheException.user(
-              (draft == null ? "--speculate" : "--draft-model")
-                  + " is for the engine in Java, and --engine libtorch is given",
+              "tokens are guessed ahead by the engine in Java, and --engine libtorch is given",
               "leave one of them out");
         }
         Device where = device == null ? Device.CPU : device;
         yield Generator.open(
-            path, settings, context, (model, asked) -> libTorch(model, asked, where));
+            path, settings, context, (checkpoint, asked) -> libTorch(checkpoint, asked, where));
       }
     };
   }

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.Utf8;
 import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.Likelihood;
 import dev.lathe.compute.engine.Logprobs;
@@ -20,11 +19,6 @@ import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.Prompt;
 import dev.lathe.platform.gateway.Reply;
 import dev.lathe.platform.gateway.ReplyStream;
-import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -147,6 +141,8 @@ final class GenerateVerb implements Callable<Integer> {
 
   @Mixin private ToolOptions tools = new ToolOptions();
 
+  @Mixin private SpeculationOptions speculation = new SpeculationOptions();
+
   @Mixin private EngineOptions engine = new EngineOptions();
 
   GenerateVerb(Context context) {
@@ -161,7 +157,9 @@ final class GenerateVerb implements Callable<Integer> {
     requireOneForm(form, offer);
     List<GenerateRow> rows = rows();
     Format written = written(rows);
-    try (Generator generator = engine.open(context, model, Math.min(STREAMS, count(rows)))) {
+    try (Generator generator =
+        engine.open(
+            context, model, Math.min(STREAMS, count(rows)), speculation.speculation(context))) {
       Optional<AdapterVersion> loaded =
           Optional.ofNullable(adapter)
               .map(directory -> Adapters.load(generator, directory, context.screen()));
@@ -178,23 +176,18 @@ final class GenerateVerb implements Callable<Integer> {
           wanted.add(new Wanted(row, index, constraint.map(ask::withConstraint).orElse(ask)));
         }
       }
-      PrintStream out = out();
       Tally tally = new Tally();
-      try {
+      try (Output out = Output.open(context.screen(), output)) {
         if (wanted.size() == 1 && written == Format.TEXT) {
           tally.add(stream(generator.ask(wanted.getFirst().ask()), out));
         } else {
           Optional<CallForm> calls = offer.map(_ -> generator.callForm());
           all(generator, wanted, new Lines(written, calls, generator), out, tally);
         }
-        requireWritten(out);
-        if (stats) {
-          context.screen().note(tally.text(generator, engine.speculates()));
-        }
-      } finally {
-        if (output != null) {
-          out.close();
-        }
+        out.requireWritten();
+      }
+      if (stats) {
+        context.screen().note(tally.text(generator, speculation.isOn()));
       }
     }
     return ExitCode.OK.code();
@@ -263,13 +256,15 @@ final class GenerateVerb implements Callable<Integer> {
   private List<GenerateRow> rows() {
     Decoding decoding = decoding();
     if (input != null) {
-      boolean piped = input.toString().equals("-");
+      boolean piped = Input.isPipe(input);
       Questions.Read read =
-          piped ? Questions.parse("standard input", standardInput()) : Questions.read(input);
+          piped
+              ? Questions.parse("standard input", Input.standard(context.screen(), "prompt"))
+              : Questions.read(input);
       String source = piped ? "standard input" : input.toString();
       return GenerateRow.of(source, read, raw, Optional.ofNullable(system), decoding, kept);
     }
-    String text = prompt == null ? standardText() : prompt;
+    String text = prompt == null ? Input.text(context.screen(), "prompt") : prompt;
     if (text.isBlank()) {
       throw LatheException.user(
           "the prompt is empty", "give it as an argument, by standard input or by --input");
@@ -277,63 +272,30 @@ final class GenerateVerb implements Callable<Integer> {
     return List.of(GenerateRow.of(text, raw, Optional.ofNullable(system), decoding));
   }
 
-  private String standardText() {
-    try {
-      return Utf8.text(standardInput());
-    } catch (CharacterCodingException e) {
-      throw LatheException.user("standard input is not UTF-8", "convert it: iconv -t utf-8");
-    }
-  }
-
-  private byte[] standardInput() {
-    if (context.screen().inIsTerminal()) {
-      throw LatheException.user(
-          "there is no prompt", "give it as an argument, by standard input or by --input");
-    }
-    try {
-      return System.in.readAllBytes();
-    } catch (IOException e) {
-      throw LatheException.environment("standard input cannot be read", "", e);
-    }
-  }
-
-  private PrintStream out() {
-    if (output == null) {
-      return context.screen().out();
-    }
-    try {
-      return new PrintStream(Files.newOutputStream(output), false, StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw LatheException.environment(
-          "'" + output + "' cannot be written (" + e.getMessage() + ")", "choose another place", e);
-    }
-  }
-
-  private Reply stream(ReplyStream reply, PrintStream out) throws InterruptedException {
-    boolean person = output == null && context.screen().outIsTerminal();
+  private Reply stream(ReplyStream reply, Output out) throws InterruptedException {
     Reply whole;
     try (reply) {
       for (var piece = reply.next(); piece.isPresent(); piece = reply.next()) {
-        out.print(person ? Screen.harmless(piece.get().text()) : piece.get().text());
-        requireWritten(out);
+        String text = piece.get().text();
+        out.stream().print(out.isForPerson() ? Screen.harmless(text) : text);
+        out.requireWritten();
       }
       whole = reply.reply();
     }
-    out.println();
+    out.stream().println();
     return whole;
   }
 
-  private void all(
-      Generator generator, List<Wanted> wanted, Lines lines, PrintStream out, Tally tally)
+  private void all(Generator generator, List<Wanted> wanted, Lines lines, Output out, Tally tally)
       throws InterruptedException {
-    boolean bar = output != null || !context.screen().outIsTerminal();
+    boolean bar = !out.isForPerson();
     try (Progress progress =
         context.screen().progress("generating", wanted.size(), Progress.Unit.COUNT)) {
       generator.askAll(
           wanted.stream().map(Wanted::ask).toList(),
           (index, reply) -> {
-            out.print(lines.of(wanted.get(index), reply, index));
-            requireWritten(out);
+            out.stream().print(lines.of(wanted.get(index), reply, index));
+            out.requireWritten();
             tally.add(reply);
             if (bar) {
               progress.update(
@@ -396,16 +358,6 @@ final class GenerateVerb implements Callable<Integer> {
 
     private ObjectNode token(ObjectNode node, int id) {
       return node.put("token", generator.tokenizer().decode(new int[] {id}, false)).put("id", id);
-    }
-  }
-
-  /// Flushes, and ends the work where nobody takes its result.
-  private void requireWritten(PrintStream out) {
-    if (out.checkError()) {
-      throw output == null
-          ? Failures.lostOutput(context.screen())
-          : LatheException.environment(
-              "'" + output + "' takes no more", "make room on its disk", null);
     }
   }
 }

@@ -120,6 +120,8 @@ final class ServeVerb implements Callable<Integer> {
       description = "Longest time that one answer may take (default: ${DEFAULT-VALUE}).")
   private int maxSeconds = 600;
 
+  @Mixin private SpeculationOptions speculation = new SpeculationOptions();
+
   @Mixin private EngineOptions engine = new EngineOptions();
 
   ServeVerb(Context context) {
@@ -131,7 +133,8 @@ final class ServeVerb implements Callable<Integer> {
     check();
     Screen screen = context.screen();
     ApiKeys keys = ApiKeys.of(KeyVerb.file(context, keyFile), Clock.systemUTC());
-    try (Generator generator = engine.open(context, model, streams)) {
+    try (Generator generator =
+        engine.open(context, model, streams, speculation.speculation(context))) {
       ServedModels models = new ServedModels(baseName(), generator, Clock.systemUTC());
       adapters.forEach(
           (each, directory) -> models.load(each, directory).note().ifPresent(screen::note));

@@ -22,6 +22,7 @@ final class Verbs {
     makers.put("train", TrainVerb::commandLine);
     makers.put("chat", ChatVerb::new);
     makers.put("generate", GenerateVerb::new);
+    makers.put("embed", EmbedVerb::new);
     makers.put("compare", CompareVerb::new);
     makers.put("serve", ServeVerb::new);
     makers.put("key", KeyVerb::commandLine);

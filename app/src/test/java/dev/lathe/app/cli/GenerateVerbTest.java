@@ -207,7 +207,7 @@ class GenerateVerbTest {
     assertThat(stage.err()).contains("has other tokens: ", "same family");
     assertThat(generate("q", "--draft-model", "none")).isEqualTo(ExitCode.NOT_FOUND.code());
     assertThat(generate("q", "--speculate", "--engine=libtorch")).isEqualTo(ExitCode.USAGE.code());
-    assertThat(stage.err()).contains("--speculate is for the engine in Java");
+    assertThat(stage.err()).contains("tokens are guessed ahead by the engine in Java");
   }
 
   private static TinyModels.Shape shape(Family family, int width, int layers) {
