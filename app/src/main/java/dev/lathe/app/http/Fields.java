@@ -115,6 +115,11 @@ public final class Fields {
         path + name);
   }
 
+  /// A member as it stands, to be given back; it is read as a [#field] as well.
+  public JsonNode raw(String name) {
+    return object.path(name);
+  }
+
   /// A problem that is about several members together.
   public void problem(String parameter, String message) {
     report.add(Fault.INVALID_VALUE, message, path + parameter);
@@ -255,6 +260,21 @@ public final class Fields {
     public <T> List<T> objects(Function<Fields, T> reader) {
       return maybe(
           () -> Schemas.list(schema(reader)), List.of(), found -> asObjects(found, reader));
+    }
+
+    /// One text or a list of objects, of which there must be one.
+    public <T> List<T> textOrObjects(Function<String, T> ofText, Function<Fields, T> reader) {
+      return needed(
+          () -> Schemas.either(Schemas.text(), Schemas.list(schema(reader)).put("minItems", 1)),
+          List::of,
+          found -> {
+            if (found.isTextual()) {
+              return List.of(ofText.apply(found.textValue()));
+            }
+            return found.isArray() && !found.isEmpty()
+                ? asObjects(found, reader)
+                : wrong("a text or a list that is not empty", found, List.<T>of());
+          });
     }
 
     /// Objects in a list of one or more.

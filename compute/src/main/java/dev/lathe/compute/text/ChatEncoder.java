@@ -123,14 +123,15 @@ public final class ChatEncoder {
 
   /// The ids of a conversation up to where the assistant's next answer starts.
   public int[] prompt(Conversation conversation) {
-    return prompt(conversation, Map.of());
+    return prompt(conversation, Map.of(), true);
   }
 
   /// As [#prompt(Conversation)], with further names for the template beside its usual ones.
   ///
   /// @param variables values as JSON readers give them
-  public int[] prompt(Conversation conversation, Map<String, Object> variables) {
-    RenderOptions asking = options.withGenerationPrompt(true).withVariables(variables);
+  /// @param opening whether the start of the assistant's next answer is written
+  public int[] prompt(Conversation conversation, Map<String, Object> variables, boolean opening) {
+    RenderOptions asking = options.withGenerationPrompt(opening).withVariables(variables);
     return segments(conversation, asking).stream()
         .flatMapToInt(segment -> Arrays.stream(segment.ids()))
         .toArray();

@@ -290,6 +290,14 @@ public final class Generator implements AutoCloseable {
     return text.encode(prompt);
   }
 
+  /// The tokens of a conversation.
+  ///
+  /// @param opening whether the beginning of an answer follows
+  /// @throws LatheException when the model has no chat template, or one that refuses it
+  public int[] encode(Prompt.Chat chat, boolean opening) {
+    return text.encode(chat, opening);
+  }
+
   public Tokenizer tokenizer() {
     return text.tokenizer();
   }

@@ -166,9 +166,16 @@ final class TextSide {
     return switch (prompt) {
       case Prompt.Raw(String text) -> tokenizer.encodeWithControl(text);
       case Prompt.Tokens(int[] ids) -> ids;
-      case Prompt.Chat(var conversation, var variables) ->
-          encoder.orElseThrow(() -> noTemplate.orElseThrow()).prompt(conversation, variables);
+      case Prompt.Chat chat -> encode(chat, true);
     };
+  }
+
+  /// @param opening whether the beginning of an answer follows
+  /// @throws LatheException when the model has no usable chat template
+  int[] encode(Prompt.Chat chat, boolean opening) {
+    return encoder
+        .orElseThrow(() -> noTemplate.orElseThrow())
+        .prompt(chat.conversation(), chat.variables(), opening);
   }
 
   /// Whether answers can begin with thoughts between `<think>` and `</think>`.

@@ -62,7 +62,7 @@ final class ChatMessages {
                 function.field("arguments", "a JSON object, as text").text("{}")));
   }
 
-  private static ObjectNode contentSchema() {
+  static ObjectNode contentSchema() {
     ObjectNode part = Schemas.object();
     ObjectNode properties = part.putObject("properties");
     properties.set("type", Schemas.text());

@@ -48,8 +48,7 @@ record ChatRequest(
             Sharing.read(in),
             OutputForm.read(in),
             Tools.read(in),
-            variables(
-                in.field("chat_template_kwargs", "further names for the chat template").json()));
+            templateVariables(in));
     refuse(in);
     Integer most = request.maxTokens;
     if (most != null && request.decoding.minTokens() > most) {
@@ -89,7 +88,10 @@ record ChatRequest(
     return top == null ? 0 : top;
   }
 
-  private static Map<String, Object> variables(@Nullable ObjectNode given) {
+  /// `chat_template_kwargs`.
+  static Map<String, Object> templateVariables(Fields in) {
+    ObjectNode given =
+        in.field("chat_template_kwargs", "further names for the chat template").json();
     Map<String, Object> variables = new LinkedHashMap<>();
     if (given != null) {
       for (Map.Entry<String, JsonNode> each : given.properties()) {

@@ -42,6 +42,17 @@ record Decoding(
   private static final Range PENALTY = Range.of(-2, 2);
 
   static Decoding read(Fields in) {
+    int n = in.field("n", "answers to the same prompt").whole(Range.of(1, MOST_ANSWERS), 1);
+    return read(in, n);
+  }
+
+  /// For one answer.
+  static Decoding readOne(Fields in) {
+    in.refused("n", "there is one answer", "1");
+    return read(in, 1);
+  }
+
+  private static Decoding read(Fields in, int n) {
     return new Decoding(
         temperature(in),
         in.field("top_k", "choose among so many of the likeliest tokens; 0 or -1: all")
@@ -65,7 +76,7 @@ record Decoding(
         in.field("stop_token_ids", "tokens that end the answer, beside the model's own")
             .wholes(Range.from(0)),
         in.field("ignore_eos", "go on where the model would end").flag(false),
-        in.field("n", "answers to the same prompt").whole(Range.of(1, MOST_ANSWERS), 1));
+        n);
   }
 
   static double temperature(Fields in) {

@@ -14,8 +14,10 @@ public final class OpenAiRoutes {
     List<Route> routes = new ArrayList<>();
     routes.add(new ChatRoute(serving, clock).route());
     routes.add(new CompletionRoute(serving, clock).route());
+    routes.add(new ResponseRoute(serving, clock).route());
     routes.add(Embeddings.route(serving));
     routes.addAll(ModelList.routes(serving));
+    routes.addAll(Tokens.routes(serving));
     return routes;
   }
 }

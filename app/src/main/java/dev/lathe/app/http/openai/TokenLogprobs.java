@@ -16,7 +16,7 @@ record TokenLogprobs(List<Entry> content) {
 
   private static final Shape<Entry> ALTERNATIVE = entry("TopLogprob").build();
 
-  private static final Shape<Entry> ENTRY =
+  static final Shape<Entry> ENTRY =
       entry("TokenLogprob")
           .objects(
               "top_logprobs", "the likeliest tokens at this place", Entry::likeliest, ALTERNATIVE)

@@ -125,16 +125,29 @@ public final class Serving {
   /// @throws Refusal when it does not fit the context, the template refuses it, or what the answer
   ///   is to be held to cannot be held to
   public Ready ready(Dialogue dialogue) throws InterruptedException {
-    Conversation conversation = dialogue.conversation();
-    if (dialogue.calls()) {
-      conversation = generator().callForm().offering(dialogue.tools().offered(), conversation);
-    }
-    int[] prompt = encode(new Prompt.Chat(conversation, dialogue.variables()), "messages");
+    int[] prompt = encode(prompt(dialogue), "messages");
     boolean offers = !dialogue.tools().offered().isEmpty();
     return new Ready(
         prompt,
         offers ? callsOrForm(dialogue, prompt) : form(dialogue, prompt),
         offers ? AnswerStream.Reading.CALLS : AnswerStream.Reading.APART);
+  }
+
+  private Prompt.Chat prompt(Dialogue dialogue) {
+    Conversation conversation = dialogue.conversation();
+    return new Prompt.Chat(
+        dialogue.calls()
+            ? generator().callForm().offering(dialogue.tools().offered(), conversation)
+            : conversation,
+        dialogue.variables());
+  }
+
+  /// The tokens of a conversation, however many.
+  ///
+  /// @param opening whether the beginning of an answer follows
+  /// @throws Refusal when the template refuses it
+  public int[] tokens(Dialogue dialogue, boolean opening) {
+    return named("messages", () -> generator().encode(prompt(dialogue), opening));
   }
 
   private @Nullable Supplier<TokenConstraint> form(Dialogue dialogue, int[] prompt)
