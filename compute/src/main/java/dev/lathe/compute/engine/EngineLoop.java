@@ -38,6 +38,8 @@ final class EngineLoop {
   private long promptTokens;
   private long outputTokens;
   private long computedTokens;
+  private long begun;
+  private long waitNanos;
   private long ended;
   private boolean closed;
   private boolean stopping;
@@ -203,6 +205,8 @@ final class EngineLoop {
         scheduler.preemptions(),
         speculator.map(Speculator::drafted).orElse(0L),
         speculator.map(Speculator::accepted).orElse(0L),
+        begun,
+        waitNanos,
         ended,
         adapters.status());
   }
@@ -276,10 +280,13 @@ final class EngineLoop {
     ended++;
   }
 
-  private void noteAdmitted(Sequence sequence) {
-    if (notYetAdmitted.remove(sequence)) {
+  /// @return whether it was not admitted before
+  private boolean noteAdmitted(Sequence sequence) {
+    boolean first = notYetAdmitted.remove(sequence);
+    if (first) {
       room.admitted(sequence.terms().user());
     }
+    return first;
   }
 
   private static LatheException failure(Throwable thrown) {
@@ -305,7 +312,10 @@ final class EngineLoop {
     List<Task> planned = new ArrayList<>(entries.size());
     for (Scheduler.Entry entry : entries) {
       planned.add(task(entry.sequence()));
-      noteAdmitted(entry.sequence());
+      if (noteAdmitted(entry.sequence())) {
+        begun++;
+        waitNanos += System.nanoTime() - entry.sequence().arrival();
+      }
     }
     try {
       fill(entries);

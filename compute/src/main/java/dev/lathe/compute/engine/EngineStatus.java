@@ -17,6 +17,8 @@ package dev.lathe.compute.engine;
 /// @param preemptions how often a running request had to give way
 /// @param draftedTokens tokens guessed ahead, see [Speculation]
 /// @param acceptedTokens those of them that came true
+/// @param begun requests that came out of the queue into the batch
+/// @param waitNanos how long all of these waited for it
 /// @param ended requests that ended, whatever way
 /// @param adapters what its pool of adapters holds
 public record EngineStatus(
@@ -33,5 +35,7 @@ public record EngineStatus(
     long preemptions,
     long draftedTokens,
     long acceptedTokens,
+    long begun,
+    long waitNanos,
     long ended,
     AdapterPool.Status adapters) {}

@@ -37,12 +37,14 @@ public final class Answers implements AutoCloseable {
 
   /// Starts them all.
   ///
+  /// @param listener is told of the tokens of all of them, perhaps by several threads at once
   /// @throws LatheException when one is refused; then none goes on
-  public static Answers begin(Generator generator, List<Ask> asks, AnswerStream.Reading reading) {
+  public static Answers begin(
+      Generator generator, List<Ask> asks, AnswerStream.Reading reading, TokenListener listener) {
     List<AnswerStream> streams = new ArrayList<>();
     try {
       for (Ask ask : asks) {
-        streams.add(generator.answer(ask, reading));
+        streams.add(generator.answer(ask, reading, listener));
       }
     } catch (RuntimeException e) {
       streams.forEach(AnswerStream::close);

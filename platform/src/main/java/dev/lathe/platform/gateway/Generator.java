@@ -255,15 +255,16 @@ public final class Generator implements AutoCloseable {
   /// @throws LatheException when the prompt does not fit the context, or is a conversation and the
   ///   model has no chat template
   public ReplyStream ask(Ask ask) {
-    return ask(ask, text.encode(ask.prompt()), text.decoder(ask.prompt()));
+    return ask(ask, text.encode(ask.prompt()), text.decoder(ask.prompt()), TokenListener.NONE);
   }
 
   /// Starts a reply and reads it in a certain way.
   ///
+  /// @param listener is told of its tokens
   /// @throws LatheException as [#ask]
-  public AnswerStream answer(Ask ask, AnswerStream.Reading reading) {
+  public AnswerStream answer(Ask ask, AnswerStream.Reading reading, TokenListener listener) {
     int[] prompt = text.encode(ask.prompt());
-    ReplyStream reply = ask(ask, prompt, text.decoder(reading));
+    ReplyStream reply = ask(ask, prompt, text.decoder(reading), listener);
     boolean apart = reading != AnswerStream.Reading.WHOLE;
     Optional<CallParser> parser =
         reading == AnswerStream.Reading.CALLS ? Optional.of(callForm().parser()) : Optional.empty();
@@ -333,7 +334,7 @@ public final class Generator implements AutoCloseable {
     return text.thinks();
   }
 
-  private ReplyStream ask(Ask ask, int[] prompt, StreamDecoder decoder) {
+  private ReplyStream ask(Ask ask, int[] prompt, StreamDecoder decoder, TokenListener listener) {
     Until until = ask.until();
     int room = Math.max(1, context - prompt.length);
     Set<Integer> ends = new LinkedHashSet<>(until.stopTokens());
@@ -351,7 +352,7 @@ public final class Generator implements AutoCloseable {
             ask.constraint(),
             ask.logprobs(),
             ask.terms());
-    return new ReplyStream(engine.submit(request), decoder, until.stops(), prompt.length);
+    return new ReplyStream(engine.submit(request), decoder, until.stops(), prompt.length, listener);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.
@@ -374,7 +375,8 @@ public final class Generator implements AutoCloseable {
               ask(
                   asks.get(submitted),
                   prompts.get(submitted),
-                  text.decoder(asks.get(submitted).prompt())));
+                  text.decoder(asks.get(submitted).prompt()),
+                  TokenListener.NONE));
           submitted++;
         }
         try (ReplyStream oldest = underWay.remove()) {

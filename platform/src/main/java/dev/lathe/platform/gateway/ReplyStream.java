@@ -21,18 +21,27 @@ public final class ReplyStream implements AutoCloseable {
   private final StreamDecoder decoder;
   private final StopScanner scanner;
   private final int promptTokens;
+  private final TokenListener listener;
   private final StringBuilder text = new StringBuilder();
   private final Deque<Piece.Scored> scored = new ArrayDeque<>();
   private final List<Likelihood> prompt = new ArrayList<>();
   private final List<Likelihood> told = new ArrayList<>();
   private final long began = System.nanoTime();
   private long firstAt;
+  private long lastAt;
   private long endedAt;
   private int decoded;
   private int outputTokens;
   private Optional<Ending> ending = Optional.empty();
 
-  ReplyStream(TokenStream tokens, StreamDecoder decoder, List<String> stops, int promptTokens) {
+  ReplyStream(
+      TokenStream tokens,
+      StreamDecoder decoder,
+      List<String> stops,
+      int promptTokens,
+      TokenListener listener) {
+    this.listener = listener;
+    this.lastAt = began;
     this.tokens = tokens;
     this.decoder = decoder;
     this.scanner = new StopScanner(stops);
@@ -84,9 +93,12 @@ public final class ReplyStream implements AutoCloseable {
 
   private String token(TokenEvent.Token token) {
     outputTokens++;
+    long now = System.nanoTime();
     if (outputTokens == 1) {
-      firstAt = System.nanoTime();
+      firstAt = now;
     }
+    listener.came(outputTokens, now - lastAt);
+    lastAt = now;
     if (token.likelihood() != null) {
       scored.add(new Piece.Scored(token.likelihood(), decoded));
     }

@@ -143,6 +143,20 @@ public final class ServedModels {
     }
   }
 
+  /// A name of an adapter version, of several the one loaded first.
+  ///
+  /// @param id null for the base
+  /// @return nothing when the version is not loaded
+  public synchronized Optional<String> nameOf(@Nullable String id) {
+    if (id == null) {
+      return Optional.of(base);
+    }
+    return adapters.values().stream()
+        .filter(each -> each.version().id().equals(id))
+        .map(LoadedAdapter::name)
+        .findFirst();
+  }
+
   /// Whether a name stands for something.
   public synchronized boolean has(String name) {
     return names().contains(name);

@@ -214,7 +214,7 @@ final class AdapterRoutes {
       serving.models().load(load.name, workspace.adapter(load.path));
     } catch (LatheException e) {
       if (e.kind() == LatheException.Kind.USER || e.kind() == LatheException.Kind.ENVIRONMENT) {
-        throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), "path");
+        throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()));
       }
       throw e;
     }

@@ -49,17 +49,20 @@ public final class Service implements AutoCloseable {
   /// @throws dev.lathe.compute.LatheException when that cannot be
   public static Service start(Parts parts) {
     AtomicBoolean draining = new AtomicBoolean();
-    Routes routes = routes(parts, draining);
-    HttpServer server = HttpServer.start(parts.settings(), routes, parts.keys(), parts.log());
+    Metrics metrics = new Metrics();
+    Routes routes = routes(parts, metrics, draining);
+    HttpServer server =
+        HttpServer.start(parts.settings(), routes, parts.keys(), metrics.counting(parts.log()));
     return new Service(server, draining);
   }
 
-  private static Routes routes(Parts parts, AtomicBoolean draining) {
-    Serving serving = new Serving(parts.models(), parts.maxTime());
+  private static Routes routes(Parts parts, Metrics metrics, AtomicBoolean draining) {
+    Serving serving = new Serving(parts.models(), parts.maxTime(), metrics.registry());
     List<Route> routes = new ArrayList<>();
     routes.addAll(OpenAiRoutes.of(serving, Clock.systemUTC()));
     routes.addAll(OllamaRoutes.of(serving, Clock.systemUTC()));
     routes.addAll(AdapterRoutes.of(serving, parts.workspace()));
+    routes.add(metrics.route(parts.models().generator()));
     routes.addAll(Probes.routes(draining::get));
     routes.addAll(ChatPage.routes());
     return Routes.documented(routes, parts.version());

@@ -19,6 +19,7 @@ import dev.lathe.platform.gateway.Generator;
 import dev.lathe.platform.gateway.Prompt;
 import dev.lathe.platform.gateway.Reply;
 import dev.lathe.platform.gateway.ServedModels;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -33,11 +34,13 @@ public final class Serving {
   private final ServedModels models;
   private final Duration maxTime;
   private final Semaphore reading = new Semaphore(1, true);
-  private final Traffic traffic = new Traffic();
+  private final Traffic traffic;
 
   /// @param maxTime longest time that an answer may take, waiting included
-  public Serving(ServedModels models, Duration maxTime) {
+  /// @param registry takes the figures of what is asked and answered
+  public Serving(ServedModels models, Duration maxTime, MeterRegistry registry) {
     this.models = models;
+    this.traffic = new Traffic(registry, models::nameOf);
     this.maxTime = maxTime;
   }
 
@@ -210,12 +213,13 @@ public final class Serving {
       throws IOException, InterruptedException {
     Thread self = Thread.currentThread();
     AtomicBoolean gone = new AtomicBoolean();
-    try (Traffic.Span _ = traffic.begin(model.adapter());
+    try (Traffic.Span span = traffic.begin(model.adapter());
         Call.Watch _ =
             call.watch(() -> {
               gone.set(true);
               self.interrupt();
             })) {
+      span.embeds(texts.stream().mapToLong(text -> text.length).sum());
       return generator().embed(texts, model.adapter(), pooling, terms);
     } catch (InterruptedException e) {
       if (gone.get()) {
@@ -244,10 +248,14 @@ public final class Serving {
   /// @throws IOException when the client went away
   public void answer(Call call, List<Ask> asks, AnswerStream.Reading reading, Use use)
       throws IOException, InterruptedException {
-    try (Traffic.Span _ = traffic.begin(asks.getFirst().adapter());
-        Answers answers = Answers.begin(generator(), asks, reading);
+    try (Traffic.Span span = traffic.begin(asks.getFirst().adapter());
+        Answers answers = Answers.begin(generator(), asks, reading, span);
         Call.Watch _ = call.watch(answers::close)) {
-      use.of(answers);
+      try {
+        use.of(answers);
+      } finally {
+        span.ended(answers);
+      }
     }
   }
 

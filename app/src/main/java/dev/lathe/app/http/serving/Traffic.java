@@ -1,17 +1,58 @@
 package dev.lathe.app.http.serving;
 
+import dev.lathe.platform.gateway.Answers;
+import dev.lathe.platform.gateway.Reply;
+import dev.lathe.platform.gateway.ReplyStream;
+import dev.lathe.platform.gateway.TokenListener;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
-/// What is asked of each adapter version. Any number of threads.
+/// What is asked of each adapter version, and how it is answered. Any number of threads.
 public final class Traffic {
-  private static final String BASE = "";
+  /// Adapters that the figures tell apart; later ones are counted together.
+  private static final int MOST_LABELS = 64;
 
+  private static final String OTHER = "other";
+  private static final String BASE = "";
+  private static final Duration[] WAITS =
+      millis(10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000);
+  private static final Duration[] STEPS = millis(2, 5, 10, 20, 35, 50, 75, 100, 200, 500, 1000);
+  private static final Duration[] ANSWERS =
+      millis(100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000);
+
+  private final MeterRegistry registry;
+  private final Names names;
   private final Map<String, Tally> tallies = new ConcurrentHashMap<>();
+  private final Map<String, Figures> figures = new ConcurrentHashMap<>();
+
+  /// The name of an adapter version.
+  @FunctionalInterface
+  interface Names {
+    /// @param id null for the base
+    /// @return nothing when the version is gone
+    Optional<String> of(@Nullable String id);
+  }
+
+  /// @param registry takes the figures
+  Traffic(MeterRegistry registry, Names names) {
+    this.registry = registry;
+    this.names = names;
+  }
+
+  private static Duration[] millis(long... each) {
+    return Arrays.stream(each).mapToObj(Duration::ofMillis).toArray(Duration[]::new);
+  }
 
   /// @param inFlight requests that are answered or wait now
   /// @param served requests that ended, whatever way
@@ -19,25 +60,89 @@ public final class Traffic {
 
   private record Tally(AtomicInteger inFlight, LongAdder served) {}
 
-  /// One request under way; whoever begins it closes it.
-  interface Span extends AutoCloseable {
-    @Override
-    void close();
-  }
+  /// The figures under one label.
+  private record Figures(
+      String label, Timer first, Timer next, Timer whole, Counter prompt, Counter output) {}
 
-  private Tally tally(@Nullable String adapter) {
-    return tallies.computeIfAbsent(
-        adapter == null ? BASE : adapter, _ -> new Tally(new AtomicInteger(), new LongAdder()));
+  /// One request under way; whoever begins it closes it.
+  final class Span implements TokenListener, AutoCloseable {
+    private final Tally tally;
+    private final Figures under;
+
+    private Span(Tally tally, Figures under) {
+      this.tally = tally;
+      this.under = under;
+    }
+
+    @Override
+    public void came(int number, long nanos) {
+      (number == 1 ? under.first : under.next).record(nanos, TimeUnit.NANOSECONDS);
+    }
+
+    /// Counts what the answers have become.
+    void ended(Answers answers) {
+      for (ReplyStream each : answers.replies()) {
+        Reply reply = each.reply();
+        under.prompt.increment(reply.promptTokens());
+        under.output.increment(reply.outputTokens());
+        under.whole.record((long) (reply.seconds() * 1e9), TimeUnit.NANOSECONDS);
+        String end = reply.ending().name().toLowerCase(Locale.ROOT);
+        registry.counter("lathe.answers", "adapter", under.label, "end", end).increment();
+      }
+    }
+
+    /// Counts tokens of texts that become vectors.
+    void embeds(long tokens) {
+      under.prompt.increment((double) tokens);
+    }
+
+    @Override
+    public void close() {
+      tally.inFlight.decrementAndGet();
+      tally.served.increment();
+    }
   }
 
   /// @param adapter id of a version; null for the base
   Span begin(@Nullable String adapter) {
-    Tally tally = tally(adapter);
+    Tally tally =
+        tallies.computeIfAbsent(
+            adapter == null ? BASE : adapter, _ -> new Tally(new AtomicInteger(), new LongAdder()));
     tally.inFlight.incrementAndGet();
-    return () -> {
-      tally.inFlight.decrementAndGet();
-      tally.served.increment();
-    };
+    return new Span(tally, figures(names.of(adapter).orElse(OTHER)));
+  }
+
+  private Figures figures(String label) {
+    Figures known = figures.get(label);
+    if (known != null) {
+      return known;
+    }
+    synchronized (figures) {
+      String bounded = figures.size() < MOST_LABELS ? label : OTHER;
+      return figures.computeIfAbsent(bounded, this::begun);
+    }
+  }
+
+  private Figures begun(String label) {
+    return new Figures(
+        label,
+        timer("lathe.time.to.first.token", "from asking to the first token", label, WAITS),
+        timer("lathe.inter.token", "between one token and the next", label, STEPS),
+        timer("lathe.answer", "from asking to the end of the answer", label, ANSWERS),
+        counter("lathe.prompt.tokens", "tokens of prompts", label),
+        counter("lathe.output.tokens", "tokens generated", label));
+  }
+
+  private Timer timer(String name, String meaning, String label, Duration[] bounds) {
+    return Timer.builder(name)
+        .description(meaning)
+        .tag("adapter", label)
+        .serviceLevelObjectives(bounds)
+        .register(registry);
+  }
+
+  private Counter counter(String name, String meaning, String label) {
+    return Counter.builder(name).description(meaning).tag("adapter", label).register(registry);
   }
 
   /// What was asked of an adapter version so far.

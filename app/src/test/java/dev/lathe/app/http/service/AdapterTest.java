@@ -141,7 +141,7 @@ class AdapterTest {
     String whole = chat("bank", 900).json().at("/choices/0/message/content").textValue();
     String body = asking("bank", 900).replace('\'', '"');
     try (Wire wire = new Wire(service.address())) {
-      wire.post(CHAT, body.substring(0, body.length() - 1) + ", \"stream\": true}");
+      wire.post(CHAT, body.substring(0, body.length() - 1) + ", \"n\": 16, \"stream\": true}");
       wire.until("\"content\"");
       assertThat(shown("bank").path("in_flight").intValue()).isEqualTo(1);
 
