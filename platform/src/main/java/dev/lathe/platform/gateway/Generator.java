@@ -89,12 +89,13 @@ public final class Generator implements AutoCloseable {
   /// @param model a Hugging Face directory or a GGUF file
   /// @throws LatheException when it is absent or damaged, or the memory does not suffice
   public static Generator open(Path model, EngineSettings settings) {
-    return open(model, settings, settings.kvTokens(), new Speculation.Off());
+    return open(model, settings, settings.kvTokens(), JavaEngine::open, _ -> {});
   }
 
   /// Opens a model whose engine guesses tokens ahead.
   ///
-  /// @param context most tokens of prompt and reply together, where model and cache allow as many
+  /// @param context most tokens of prompt and reply together, or as many as the model has where
+  ///   that is less; the cache is made smaller in proportion
   /// @throws LatheException as [#open(Path, EngineSettings)], or when the draft model is not there,
   ///   does not fit or has other tokens
   public static Generator open(
@@ -103,7 +104,8 @@ public final class Generator implements AutoCloseable {
         model,
         settings,
         context,
-        (checkpoint, asked) -> JavaEngine.open(checkpoint, asked, speculation),
+        (checkpoint, asked) ->
+            JavaEngine.open(checkpoint, fitting(checkpoint, asked, context), speculation),
         speculation instanceof Speculation.Draft(Path draft)
             ? text -> text.requireSameTokens(draft)
             : _ -> {});
@@ -111,7 +113,8 @@ public final class Generator implements AutoCloseable {
 
   /// Opens a model with an engine over another runner.
   ///
-  /// @param context most tokens of prompt and reply together, where model and cache allow as many
+  /// @param context most tokens of prompt and reply together, or as many as the model has where
+  ///   that is less; the cache is made smaller in proportion
   /// @param opener loads the checkpoint, which is closed afterwards
   /// @throws LatheException as [#open(Path, EngineSettings)], or when the opener refuses
   public static Generator open(
@@ -119,7 +122,19 @@ public final class Generator implements AutoCloseable {
       EngineSettings settings,
       int context,
       BiFunction<Checkpoint, EngineSettings, JavaEngine> opener) {
-    return open(model, settings, context, opener, _ -> {});
+    return open(
+        model,
+        settings,
+        context,
+        (checkpoint, asked) -> opener.apply(checkpoint, fitting(checkpoint, asked, context)),
+        _ -> {});
+  }
+
+  /// The settings with a cache for as many replies as before, of a context that the model has.
+  private static EngineSettings fitting(
+      Checkpoint checkpoint, EngineSettings settings, int context) {
+    long most = Math.min(context, checkpoint.config().maxPositions());
+    return settings.withKvTokens((int) Math.ceilDiv(settings.kvTokens() * most, context));
   }
 
   private static Generator open(

@@ -16,6 +16,7 @@ import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.RandomAdapters;
 import dev.lathe.compute.engine.Sampling;
+import dev.lathe.compute.engine.Speculation;
 import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
@@ -95,6 +96,15 @@ class GeneratorTest {
         .extracting(Reply::text)
         .isEqualTo(single.stream().map(Reply::text).toList());
     assertThat(told).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8);
+  }
+
+  @Test
+  void aContextLongerThanTheModelsTakesNoMoreMemoryThanTheModels() throws InterruptedException {
+    EngineSettings large = SETTINGS.withKvTokens(3 * 500_000_000);
+    try (Generator fitted = Generator.open(model, large, 500_000_000, new Speculation.LookUp())) {
+      assertThat(fitted.context()).isEqualTo(512);
+      assertThat(fitted.status().pages() * fitted.status().pageTokens()).isEqualTo(3 * 512);
+    }
   }
 
   @Test
