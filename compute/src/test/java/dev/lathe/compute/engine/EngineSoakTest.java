@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// Some seconds in the usual run; `-Dslow` runs for half an hour, or `-Dlathe.soak.seconds=N`.
 class EngineSoakTest {
   private static final EngineSettings SETTINGS =
-      new EngineSettings(Storage.BF16, 6, 1024, 2, 24, 8, 3 << 20);
+      new EngineSettings(Storage.BF16, 6, 1024, 2, 24).withMaxWaiting(8).withAdapterBytes(3 << 20);
   private static final int CLIENTS = 6;
   private static final int ADAPTERS = 12;
   private static final long MIB = 1 << 20;
