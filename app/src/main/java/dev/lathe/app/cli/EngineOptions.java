@@ -4,6 +4,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Speculation;
+import dev.lathe.compute.kernel.Format;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.platform.gateway.Generator;
@@ -18,6 +19,11 @@ final class EngineOptions {
   private enum Kind {
     JAVA,
     LIBTORCH
+  }
+
+  private enum CacheType {
+    F32,
+    BF16
   }
 
   @Option(
@@ -57,6 +63,14 @@ final class EngineOptions {
               + " (default: auto).")
   private Storage weights = Storage.AUTO;
 
+  @Option(
+      names = "--kv-cache",
+      paramLabel = "TYPE",
+      description =
+          "Keep keys and values as bf16, or as f32 in twice the memory (default: bf16, f32 beside"
+              + " weights in f32).")
+  private @Nullable CacheType cache;
+
   /// Opens a model by its name in the store, its directory or its GGUF file.
   ///
   /// @param streams replies generated side by side
@@ -82,7 +96,7 @@ final class EngineOptions {
               "--device is for LibTorch, the engine in Java computes on the CPU",
               "add --engine libtorch or leave --device out");
         }
-        yield Generator.open(path, settings, context, speculation);
+        yield Generator.open(path, cached(settings), context, speculation);
       }
       case LIBTORCH -> {
         if (!(speculation instanceof Speculation.Off)) {
@@ -90,11 +104,26 @@ final class EngineOptions {
               "tokens are guessed ahead by the engine in Java, and --engine libtorch is given",
               "leave one of them out");
         }
+        if (cache != null) {
+          throw LatheException.user(
+              "--kv-cache is for the engine in Java; LibTorch keeps keys and values as the weights",
+              "leave --kv-cache or --engine libtorch out");
+        }
         Device where = device == null ? Device.CPU : device;
         yield Generator.open(
             path, settings, context, (checkpoint, asked) -> libTorch(checkpoint, asked, where));
       }
     };
+  }
+
+  private EngineSettings cached(EngineSettings settings) {
+    return cache == null
+        ? settings
+        : settings.withKvFormat(
+            switch (cache) {
+              case F32 -> Format.F32;
+              case BF16 -> Format.BF16;
+            });
   }
 
   private static JavaEngine libTorch(Checkpoint model, EngineSettings settings, Device device) {

@@ -2,6 +2,7 @@ package dev.lathe.app.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -148,6 +149,26 @@ class GenerateVerbTest {
     assertThat(generate("hello", "--weights", asked, "--stats")).isZero();
 
     assertThat(stage.err()).contains("1 threads, weights " + formats + "\n");
+  }
+
+  @Test
+  void keysAndValuesAreKeptAsAskedFor() throws IOException {
+    double exact = lastLogprob("--weights=f32");
+    double rounded = lastLogprob("--weights=f32", "--kv-cache=bf16");
+
+    assertThat(lastLogprob("--weights=f32", "--kv-cache=f32")).isEqualTo(exact);
+    assertThat(rounded).isNotEqualTo(exact).isCloseTo(exact, within(0.05));
+    assertThat(lastLogprob("--weights=bf16"))
+        .isEqualTo(lastLogprob("--weights=bf16", "--kv-cache=bf16"));
+    assertThat(generate("q", "--kv-cache=f32", "--engine=libtorch"))
+        .isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("--kv-cache is for the engine in Java");
+  }
+
+  private double lastLogprob(String... more) throws IOException {
+    assertThat(generate(with(more, "q".repeat(50), "--prompt-logprobs"))).isZero();
+    JsonNode logprobs = rows(stage.out()).getFirst().path("prompt_logprobs");
+    return logprobs.get(logprobs.size() - 1).path("logprob").asDouble();
   }
 
   @Test
