@@ -1,18 +1,13 @@
 package dev.lathe.app.cli;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.AdapterVersion;
-import dev.lathe.compute.engine.Likelihood;
 import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.Grammar;
-import dev.lathe.compute.text.ToolCall;
 import dev.lathe.compute.tool.CallForm;
-import dev.lathe.compute.tool.CallParser;
 import dev.lathe.platform.evaluation.Questions;
 import dev.lathe.platform.gateway.Ask;
 import dev.lathe.platform.gateway.Generator;
@@ -52,12 +47,6 @@ import picocli.CommandLine.Parameters;
       "      --input questions.jsonl > answers.jsonl"
     })
 final class GenerateVerb implements Callable<Integer> {
-  /// How replies are written.
-  enum Format {
-    TEXT,
-    JSONL
-  }
-
   private static final int STREAMS = 16;
 
   private final Context context;
@@ -87,7 +76,7 @@ final class GenerateVerb implements Callable<Integer> {
       names = "--format",
       paramLabel = "FORMAT",
       description = "text or jsonl (default: jsonl with --input, else text).")
-  private @Nullable Format format;
+  private ReplyLines.@Nullable Format format;
 
   @Option(
       names = {"-o", "--output"},
@@ -156,7 +145,7 @@ final class GenerateVerb implements Callable<Integer> {
     Optional<ToolOptions.Offer> offer = tools.offer();
     requireOneForm(form, offer);
     List<GenerateRow> rows = rows();
-    Format written = written(rows);
+    ReplyLines.Format written = written(rows);
     try (Generator generator =
         engine.open(
             context, model, Math.min(STREAMS, count(rows)), speculation.speculation(context))) {
@@ -167,22 +156,14 @@ final class GenerateVerb implements Callable<Integer> {
           form.or(() -> offer.flatMap(each -> each.grammar(generator.callForm())))
               .map(generator::constraint);
       rows.forEach(row -> row.decoding().requireTokens(generator.config().vocabulary()));
-      String with = loaded.map(AdapterVersion::id).orElse(null);
-      List<Wanted> wanted = new ArrayList<>();
-      for (GenerateRow row : rows) {
-        Prompt asked = prompt(row, offer, generator);
-        for (int index = 0; index < row.decoding().n(); index++) {
-          Ask ask = row.decoding().ask(asked, with, index);
-          wanted.add(new Wanted(row, index, constraint.map(ask::withConstraint).orElse(ask)));
-        }
-      }
+      List<ReplyLines.Wanted> wanted = wanted(rows, loaded, constraint, offer, generator);
       Tally tally = new Tally();
       try (Output out = Output.open(context.screen(), output)) {
-        if (wanted.size() == 1 && written == Format.TEXT) {
+        if (wanted.size() == 1 && written == ReplyLines.Format.TEXT) {
           tally.add(stream(generator.ask(wanted.getFirst().ask()), out));
         } else {
           Optional<CallForm> calls = offer.map(_ -> generator.callForm());
-          all(generator, wanted, new Lines(written, calls, generator), out, tally);
+          all(generator, wanted, new ReplyLines(written, calls, generator), out, tally);
         }
         out.requireWritten();
       }
@@ -193,10 +174,24 @@ final class GenerateVerb implements Callable<Integer> {
     return ExitCode.OK.code();
   }
 
-  /// One reply to be given.
-  ///
-  /// @param index of it among the replies to the row
-  private record Wanted(GenerateRow row, int index, Ask ask) {}
+  private static List<ReplyLines.Wanted> wanted(
+      List<GenerateRow> rows,
+      Optional<AdapterVersion> adapter,
+      Optional<Supplier<TokenConstraint>> constraint,
+      Optional<ToolOptions.Offer> offer,
+      Generator generator) {
+    String with = adapter.map(AdapterVersion::id).orElse(null);
+    List<ReplyLines.Wanted> wanted = new ArrayList<>();
+    for (GenerateRow row : rows) {
+      Prompt asked = prompt(row, offer, generator);
+      for (int index = 0; index < row.decoding().n(); index++) {
+        Ask ask = row.decoding().ask(asked, with, index);
+        wanted.add(
+            new ReplyLines.Wanted(row, index, constraint.map(ask::withConstraint).orElse(ask)));
+      }
+    }
+    return wanted;
+  }
 
   private static int count(List<GenerateRow> rows) {
     return rows.stream().mapToInt(row -> row.decoding().n()).sum();
@@ -239,10 +234,10 @@ final class GenerateVerb implements Callable<Integer> {
   }
 
   /// @throws LatheException when replies are wanted as text that say more than text
-  private Format written(List<GenerateRow> rows) {
+  private ReplyLines.Format written(List<GenerateRow> rows) {
     boolean scored =
         rows.stream().anyMatch(row -> !row.decoding().logprobs().equals(Logprobs.NONE));
-    if (format == Format.TEXT && scored) {
+    if (format == ReplyLines.Format.TEXT && scored) {
       throw LatheException.user(
           "log-probabilities are asked for, and --format text has no place for them",
           "leave one of them out");
@@ -250,7 +245,7 @@ final class GenerateVerb implements Callable<Integer> {
     if (format != null) {
       return format;
     }
-    return input == null && !scored ? Format.TEXT : Format.JSONL;
+    return input == null && !scored ? ReplyLines.Format.TEXT : ReplyLines.Format.JSONL;
   }
 
   private List<GenerateRow> rows() {
@@ -286,13 +281,18 @@ final class GenerateVerb implements Callable<Integer> {
     return whole;
   }
 
-  private void all(Generator generator, List<Wanted> wanted, Lines lines, Output out, Tally tally)
+  private void all(
+      Generator generator,
+      List<ReplyLines.Wanted> wanted,
+      ReplyLines lines,
+      Output out,
+      Tally tally)
       throws InterruptedException {
     boolean bar = !out.isForPerson();
     try (Progress progress =
         context.screen().progress("generating", wanted.size(), Progress.Unit.COUNT)) {
       generator.askAll(
-          wanted.stream().map(Wanted::ask).toList(),
+          wanted.stream().map(ReplyLines.Wanted::ask).toList(),
           (index, reply) -> {
             out.stream().print(lines.of(wanted.get(index), reply, index));
             out.requireWritten();
@@ -302,62 +302,6 @@ final class GenerateVerb implements Callable<Integer> {
                   index + 1, String.format(Locale.ROOT, "%.0f tokens/s", tally.tokensPerSecond()));
             }
           });
-    }
-  }
-
-  /// How replies are written down.
-  ///
-  /// @param calls the form of calls, where tools are offered
-  private record Lines(Format format, Optional<CallForm> calls, Generator generator) {
-    String of(Wanted wanted, Reply reply, int index) {
-      return switch (format) {
-        case TEXT -> (index == 0 ? "" : "\n") + reply.text() + "\n";
-        case JSONL -> json(wanted, reply) + "\n";
-      };
-    }
-
-    private String json(Wanted wanted, Reply reply) {
-      ObjectNode line = wanted.row().fields().deepCopy();
-      if (wanted.row().decoding().n() > 1) {
-        line.put("index", wanted.index());
-      }
-      if (calls.isPresent()) {
-        CallParser.Parsed parsed = calls.get().parser().parse(reply.text());
-        line.put("output", parsed.text());
-        ArrayNode list = line.putArray("tool_calls");
-        for (ToolCall call : parsed.calls()) {
-          list.addObject().put("name", call.name()).put("arguments", call.argumentsJson());
-        }
-      } else {
-        line.put("output", reply.text());
-      }
-      line.put("finish", reply.ending().name().toLowerCase(Locale.ROOT));
-      line.put("prompt_tokens", reply.promptTokens());
-      line.put("output_tokens", reply.outputTokens());
-      Logprobs logprobs = wanted.ask().logprobs();
-      if (logprobs.prompt() >= 0) {
-        ArrayNode list = line.putArray("prompt_logprobs");
-        int first = generator.encode(wanted.ask().prompt())[0];
-        token(list.addObject(), first).putNull("logprob");
-        reply.promptLikelihoods().forEach(each -> scored(list.addObject(), each));
-      }
-      if (logprobs.output() >= 0) {
-        ArrayNode list = line.putArray("logprobs");
-        reply.likelihoods().forEach(each -> scored(list.addObject(), each));
-      }
-      return line.toString();
-    }
-
-    private void scored(ObjectNode node, Likelihood likelihood) {
-      token(node, likelihood.token()).put("logprob", likelihood.logprob());
-      ArrayNode list = node.putArray("top_logprobs");
-      for (Likelihood.Alternative each : likelihood.likeliest()) {
-        token(list.addObject(), each.token()).put("logprob", each.logprob());
-      }
-    }
-
-    private ObjectNode token(ObjectNode node, int id) {
-      return node.put("token", generator.tokenizer().decode(new int[] {id}, false)).put("id", id);
     }
   }
 }
