@@ -11,6 +11,7 @@ import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Message.Role;
 import dev.lathe.compute.text.ToolCall;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Messages as OpenAI's clients send them, those included that they got from an earlier answer.
 final class ChatMessages {
@@ -35,6 +36,7 @@ final class ChatMessages {
         in.field("tool_calls", "what an assistant called").objects(ChatMessages::call);
     String callId = in.field("tool_call_id", "the call that a tool's message answers").text("");
     String name = in.field("name", "who speaks, among those of one role").text("");
+    derived(in, "parsed");
     in.refused("function_call", "use tool_calls");
     in.refused("audio", "this server reads and writes text");
     in.refused("refusal", "send what was refused as content");
@@ -55,11 +57,19 @@ final class ChatMessages {
     in.field("index", "place among the calls of one answer")
         .whole(dev.lathe.app.http.Range.from(0), 0);
     return in.field("function", "what is called")
-        .object(function ->
-            new ToolCall(
-                id,
-                function.field("name", "the function's name").text(),
-                function.field("arguments", "a JSON object, as text").text("{}")));
+        .object(function -> {
+          derived(function, "parsed_arguments");
+          return new ToolCall(
+              id,
+              function.field("name", "the function's name").text(),
+              function.field("arguments", "a JSON object, as text").text("{}"));
+        });
+  }
+
+  /// Reads what clients make of an answer and send back with it; the text it was made of counts.
+  private static void derived(Fields in, String name) {
+    in.field(name, "what a client made of the text; the text counts")
+        .<@Nullable JsonNode>any(Schemas::any, null, found -> found);
   }
 
   static ObjectNode contentSchema() {

@@ -25,6 +25,7 @@ record Response(
               usage -> usage,
               Shape.<Usage>named("InputTokensDetails")
                   .whole("cached_tokens", "not counted: 0", _ -> 0)
+                  .whole("cache_write_tokens", "not counted: 0", _ -> 0)
                   .build())
           .whole("output_tokens", "tokens generated", Usage::completion)
           .object(

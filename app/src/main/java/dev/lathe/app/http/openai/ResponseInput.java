@@ -3,6 +3,7 @@ package dev.lathe.app.http.openai;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.lathe.app.http.Fields;
+import dev.lathe.app.http.Schemas;
 import dev.lathe.app.http.serving.Dialogue;
 import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Message.Role;
@@ -49,6 +50,8 @@ sealed interface ResponseInput {
     String name = in.field("name", "of a call: the function").text("");
     String arguments = in.field("arguments", "of a call: a JSON object, as text").text("");
     in.refused("encrypted_content", "thoughts are read as they are", "\"\"");
+    in.field("parsed_arguments", "what a client made of the arguments; these count")
+        .<@Nullable JsonNode>any(Schemas::any, null, found -> found);
     in.refused("phase", "an answer has one");
     return switch (type) {
       case "function_call" -> {

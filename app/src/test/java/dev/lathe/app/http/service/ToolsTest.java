@@ -196,8 +196,9 @@ class ToolsTest {
   void callsAndResultsOfBeforeAreWrittenByTheTemplate() {
     String history =
         "{'role': 'user', 'content': 'where?'}, {'role': 'assistant', 'content': null,"
-            + " 'tool_calls': [{'id': 'call_1', 'type': 'function', 'function': {'name': 'go',"
-            + " 'arguments': '{\\u0022to\\u0022: \\u0022left\\u0022}'}}]}";
+            + " 'parsed': null, 'tool_calls': [{'id': 'call_1', 'type': 'function', 'function':"
+            + " {'name': 'go', 'parsed_arguments': {'to': 'left'}, 'arguments':"
+            + " '{\\u0022to\\u0022: \\u0022left\\u0022}'}}]}";
     String result = ", {'role': 'tool', 'tool_call_id': 'call_1', 'content': 'gone'}";
     String rest = ", 'max_tokens': 3, " + TOOLS + "}";
     JsonNode with =

@@ -1,0 +1,129 @@
+package dev.lathe.app.http.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import dev.lathe.compute.engine.EngineStatus;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// The official clients of Python and JavaScript, as black boxes: each runs a script of
+/// `src/test/clients` against a service. Their packages are installed once into
+/// `~/.cache/lathe/clients`; where Node.js, Python or the packages cannot be had, the test is
+/// skipped and says so.
+class ScriptedClientsTest {
+  private static final Path SCRIPTS = Path.of("src/test/clients").toAbsolutePath();
+  private static final Path HOME =
+      Path.of(System.getProperty("user.home"), ".cache", "lathe", "clients");
+  private static final int MINUTES = 5;
+
+  @TempDir private static Path folder;
+  private static RunningService service;
+
+  @BeforeAll
+  static void start() {
+    service = RunningService.over(folder, TalkingModel.withTools(folder.resolve("tiny"), 7));
+  }
+
+  @AfterAll
+  static void stop() {
+    assertThat(service.defects()).isEmpty();
+    service.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"openai.mjs", "ollama.mjs", "ai-sdk.mjs", "langchain.mjs"})
+  void aClientInJavaScriptFindsWhatItExpects(String script) throws Exception {
+    Path home = installed("package.json", "npm", "install", "--no-audit", "--no-fund", "--silent");
+
+    require(home, script, "node");
+  }
+
+  @Test
+  void theClientInPythonFindsWhatItExpects() throws Exception {
+    Path home =
+        installed(
+            "requirements.txt",
+            "sh",
+            "-c",
+            "python3 -m venv venv && venv/bin/pip install -q -r requirements.txt");
+
+    require(home, "openai_client.py", home.resolve("venv/bin/python").toString());
+  }
+
+  private record Run(int code, String output) {}
+
+  private static Run run(Path directory, List<String> command) throws Exception {
+    Path output = Files.createTempFile(folder, "output", ".txt");
+    Process process;
+    try {
+      process =
+          new ProcessBuilder(command)
+              .directory(directory.toFile())
+              .redirectErrorStream(true)
+              .redirectOutput(output.toFile())
+              .start();
+    } catch (IOException e) {
+      return new Run(127, String.valueOf(e.getMessage()));
+    }
+    if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
+      process.destroyForcibly().waitFor();
+      return new Run(124, "no end after " + MINUTES + " minutes\n" + Files.readString(output));
+    }
+    return new Run(process.exitValue(), Files.readString(output));
+  }
+
+  /// A folder in which the packages lie that a file names.
+  private static Path installed(String names, String... command) throws Exception {
+    String wanted = Files.readString(SCRIPTS.resolve(names));
+    Path home = HOME.resolve(names + "-" + Integer.toHexString(wanted.hashCode()));
+    Path marker = home.resolve("installed");
+    if (!Files.exists(marker)) {
+      Files.createDirectories(home);
+      copy(names, home);
+      Run install = run(home, List.of(command));
+      assumeThat(install.code())
+          .as("the packages of %s cannot be installed: %s", names, install.output())
+          .isZero();
+      Files.createFile(marker);
+    }
+    return home;
+  }
+
+  private static void copy(String name, Path home) throws IOException {
+    Files.copy(SCRIPTS.resolve(name), home.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static void require(Path home, String script, String program) throws Exception {
+    copy(script, home);
+    Run run = run(home, List.of(program, script, address(), "tiny"));
+
+    assertThat(run.code()).as("%s printed:%n%s", script, run.output()).isZero();
+    assertThat(run.output()).contains("ok");
+    requireIdle();
+  }
+
+  private static String address() {
+    return service.address().toString().replaceAll("/$", "");
+  }
+
+  /// The scripts leave an answer in the middle: nothing may go on for them.
+  private static void requireIdle() throws InterruptedException {
+    EngineStatus status = service.models().generator().status();
+    for (int i = 0; i < 300 && status.running() + status.waiting() > 0; i++) {
+      Thread.sleep(100);
+      status = service.models().generator().status();
+    }
+    assertThat(status.running() + status.waiting()).isZero();
+  }
+}
