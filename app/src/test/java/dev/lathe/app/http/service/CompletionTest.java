@@ -49,6 +49,55 @@ class CompletionTest {
   }
 
   @Test
+  void everyParameterOfTheChoiceHasItsEffect() {
+    String fixed = "'prompt': 'abc', 'max_tokens': 30, 'temperature': 0, ";
+    String plain = text(complete(fixed + "'seed': 1").json(), 0);
+
+    for (String penalty :
+        List.of("'repetition_penalty': 1.9", "'frequency_penalty': 2", "'presence_penalty': 2")) {
+      assertThat(text(complete(fixed + penalty).json(), 0)).as(penalty).isNotEqualTo(plain);
+    }
+    assertThat(text(complete(fixed + "'logit_bias': {'65': 100}").json(), 0))
+        .isEqualTo("A".repeat(30));
+    String livelier = "'prompt': 'abc', 'max_tokens': 30, 'temperature': 2, 'seed': 1";
+    String lively = text(complete(livelier).json(), 0);
+    assertThat(lively).isNotEqualTo(plain).isEqualTo(text(complete(livelier).json(), 0));
+    assertThat(text(complete(livelier.replace("'seed': 1", "'seed': 2")).json(), 0))
+        .isNotEqualTo(lively);
+    for (String only : List.of("'top_k': 1", "'min_p': 1", "'top_p': 1e-9")) {
+      assertThat(text(complete(livelier + ", " + only).json(), 0)).as(only).isEqualTo(plain);
+    }
+  }
+
+  @Test
+  void everyParameterOfTheEndHasItsEffect() {
+    String only = "'prompt': 'abc', 'temperature': 0, 'max_tokens': 9, 'logit_bias': {'65': 100}";
+    String ending =
+        "'prompt': 'abc', 'temperature': 0, 'max_tokens': 9, 'logit_bias': {'258': 100}";
+
+    JsonNode stopped = complete(only + ", 'stop': ['AAA']").json();
+    assertThat(text(stopped, 0)).isEmpty();
+    assertThat(stopped.at("/choices/0/finish_reason").textValue()).isEqualTo("stop");
+    assertThat(
+            complete(only + ", 'stop_token_ids': [65]")
+                .json()
+                .at("/choices/0/finish_reason")
+                .textValue())
+        .isEqualTo("stop");
+    assertThat(complete(ending).json().at("/choices/0/finish_reason").textValue())
+        .isEqualTo("stop");
+    assertThat(
+            complete(ending + ", 'ignore_eos': true")
+                .json()
+                .at("/usage/completion_tokens")
+                .intValue())
+        .isEqualTo(9);
+    assertThat(
+            complete(ending + ", 'min_tokens': 4").json().at("/usage/completion_tokens").intValue())
+        .isGreaterThanOrEqualTo(4);
+  }
+
+  @Test
   void severalPromptsAreAnsweredInTheirOrderEachAsOften() {
     String rest = ", 'max_tokens': 5, 'temperature': 0, 'ignore_eos': true";
     JsonNode both = complete("'prompt': ['abc', 'xyz'], 'n': 2" + rest).json();
