@@ -28,7 +28,27 @@ class PapersTest {
   private static final List<String> OF_JAVA =
       List.of("IllegalArgumentException", "IllegalStateException");
   private static final List<String> ONLY_FOR_TESTS =
-      List.of("junit", "assertj", "archunit", "byte-buddy", "opentest4j", "apiguardian", "jqwik");
+      List.of(
+          "junit",
+          "assertj",
+          "archunit",
+          "byte-buddy",
+          "opentest4j",
+          "apiguardian",
+          "jqwik",
+          // the clients that are pointed at the server, and what they need
+          "openai-java",
+          "langchain4j",
+          "okhttp",
+          "okio",
+          "kotlin",
+          "annotations",
+          "classmate",
+          "jsonschema",
+          "swagger",
+          "jtokkit",
+          "jackson-datatype",
+          "jackson-module");
 
   @Test
   void everyLinkLeadsToAFile() throws IOException {
