@@ -1,5 +1,6 @@
 package dev.lathe.compute.engine;
 
+import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.model.Checkpoint;
@@ -108,6 +109,8 @@ public final class JavaEngine implements Engine {
                 .formatted(size(small), size(large)),
             "take a draft model of less than half the size");
       }
+      FreeMemory free = MemoryCheck.beside(large, settings, FreeMemory.now());
+      MemoryCheck.require(small, checkpoint.weights(), settings, free);
       Runner runner = JavaRunner.open(small, checkpoint.weights(), settings, kernel);
       return new ModelDrafter(runner, kernel, settings, small, large.vocabulary(), cost);
     }

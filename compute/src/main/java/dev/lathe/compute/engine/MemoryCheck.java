@@ -30,10 +30,7 @@ final class MemoryCheck {
       ModelConfig config, WeightSource source, EngineSettings settings, FreeMemory free) {
     Map<Format, Long> weights = DecoderWeights.bytes(config, source, settings.weightStorage());
     long packed = sum(weights);
-    long cache =
-        settings.pages()
-            * KvCache.pageBytes(
-                settings.kvFormat(), config.layers(), config.kvHeads(), config.headWidth());
+    long cache = cache(config, settings);
     long buffers = Decoder.bytes(config, settings.maxRows(), settings.maxStreams());
     long all = packed + cache + buffers + PROCESS;
     if (all > free.bytes()) {
@@ -56,6 +53,20 @@ final class MemoryCheck {
                   free.bytes() / MIB),
           "ask for a shorter context (--context), " + fewer + "or free memory");
     }
+  }
+
+  /// What is free for a draft model beside a large one just opened, whose cache takes its memory
+  /// only as it fills.
+  static FreeMemory beside(ModelConfig large, EngineSettings settings, FreeMemory free) {
+    return new FreeMemory(
+        Math.max(0, free.bytes() - cache(large, settings)),
+        free.origin() + ", less the cache of the model that it guesses for,");
+  }
+
+  private static long cache(ModelConfig config, EngineSettings settings) {
+    return settings.pages()
+        * KvCache.pageBytes(
+            settings.kvFormat(), config.layers(), config.kvHeads(), config.headWidth());
   }
 
   /// The options that would make the weights smaller, with their size.

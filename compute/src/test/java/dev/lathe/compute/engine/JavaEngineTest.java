@@ -313,6 +313,20 @@ class JavaEngineTest {
     }
   }
 
+  @Test
+  void aDraftModelMustFitBesideTheCacheOfTheLargeOne() {
+    EngineSettings large = SETTINGS.withKvTokens(1 << 20);
+    FreeMemory free = new FreeMemory(600L << 20, "the machine's free memory");
+    try (Checkpoint model = llama()) {
+      MemoryCheck.require(model.config(), model.weights(), SETTINGS, free);
+      FreeMemory beside = MemoryCheck.beside(model.config(), large, free);
+
+      assertThatThrownBy(
+              () -> MemoryCheck.require(model.config(), model.weights(), SETTINGS, beside))
+          .hasMessageContaining("less the cache of the model that it guesses for, is ");
+    }
+  }
+
   private static EngineSettings settings(Storage storage) {
     return new EngineSettings(storage, 8, 2048, 2, 24);
   }
