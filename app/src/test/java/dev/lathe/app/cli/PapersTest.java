@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lathe.app.terminal.Screen;
+import dev.lathe.compute.kernel.Storage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -97,6 +99,16 @@ class PapersTest {
     assertThat(Papers.table(Papers.read("docs/cli.md"), "## Verbs"))
         .extracting(row -> row.getFirst().replace("`", ""))
         .containsExactlyInAnyOrderElementsOf(commandLine().getSubcommands().keySet());
+  }
+
+  @Test
+  void theTableOfWeightsNamesEveryWayOfKeepingThem() {
+    List<String> names =
+        Stream.of(Storage.values()).map(each -> each.name().toLowerCase(Locale.ROOT)).toList();
+
+    assertThat(Papers.table(Papers.read("docs/cli.md"), "## Engines"))
+        .extracting(row -> row.getFirst().split("`")[1])
+        .containsExactlyElementsOf(names);
   }
 
   @Test
