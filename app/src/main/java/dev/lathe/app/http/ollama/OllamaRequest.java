@@ -15,7 +15,9 @@ import dev.lathe.compute.text.Message.Role;
 import dev.lathe.compute.text.ToolCall;
 import dev.lathe.compute.tool.Tool;
 import dev.lathe.compute.tool.ToolChoice;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -45,7 +47,36 @@ record OllamaRequest(
             .objects(OllamaRequest::message);
     List<Tool> offered = Tools.offered(in);
     Tools tools = offered.isEmpty() ? Tools.NONE : new Tools(offered, new ToolChoice.Auto(), true);
-    return rest(in, messages, null, tools);
+    return rest(in, named(messages), null, tools);
+  }
+
+  /// Names the calls that have no name, and the results that follow them, by the tool's name or
+  /// else in their order: Ollama's clients give none, and some chat templates want them, with nine
+  /// characters.
+  private static List<Message> named(List<Message> messages) {
+    List<Message> all = new ArrayList<>();
+    List<ToolCall> open = new ArrayList<>();
+    int next = 0;
+    for (Message message : messages) {
+      String id = message.toolCallId();
+      List<ToolCall> calls = new ArrayList<>();
+      for (ToolCall call : message.toolCalls()) {
+        String name = call.id().isEmpty() ? String.format(Locale.ROOT, "%09d", next++) : call.id();
+        calls.add(new ToolCall(name, call.name(), call.argumentsJson()));
+      }
+      if (message.role() == Role.TOOL && id.isEmpty() && !open.isEmpty()) {
+        ToolCall answered =
+            open.stream()
+                .filter(call -> call.name().equals(message.name()))
+                .findFirst()
+                .orElse(open.getFirst());
+        open.remove(answered);
+        id = answered.id();
+      }
+      open.addAll(calls);
+      all.add(new Message(message.role(), message.content(), calls, id, message.name()));
+    }
+    return all;
   }
 
   static OllamaRequest generate(Fields in) {

@@ -53,6 +53,38 @@ final class TalkingModel {
         """);
   }
 
+  /// One whose template names calls, with nine characters and nothing else.
+  static Path withCallIds(Path directory, long seed) {
+    plain(directory, seed);
+    return template(
+        directory,
+        """
+        {%- for tool in tools or [] %}{{- '[tool]' + tool.function.name }}{%- endfor %}
+        {%- for message in messages %}
+          {%- if message.role == 'tool' %}
+            {%- if message.tool_call_id is undefined or message.tool_call_id | length != 9 %}
+              {{- raise_exception('the id of a call has nine characters') }}
+            {%- endif %}
+            {{- '<|im_start|>result ' + message.tool_call_id + ' ' + message.content + '<|im_end|>\n' }}
+          {%- elif message.tool_calls %}
+            {{- '<|im_start|>' + message.role + '\n[CALLS][' }}
+            {%- for call in message.tool_calls %}
+              {%- if call.id is undefined or call.id | length != 9 %}
+                {{- raise_exception('the id of a call has nine characters') }}
+              {%- endif %}
+              {{- ', ' if not loop.first else '' }}
+              {{- '{"name": "' + call.function.name + '", "arguments": ' }}
+              {{- call.function.arguments | tojson }}{{- ', "id": "' + call.id + '"}' }}
+            {%- endfor %}
+            {{- ']<|im_end|>\n' }}
+          {%- else %}
+            {{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}
+          {%- endif %}
+        {%- endfor %}
+        {%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}
+        """);
+  }
+
   /// One that thinks before it answers, unless `enable_thinking` is false.
   static Path thinking(Path directory, long seed) {
     plain(directory, seed);
