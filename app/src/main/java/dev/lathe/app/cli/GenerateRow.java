@@ -29,6 +29,8 @@ record GenerateRow(ObjectNode fields, Prompt prompt, Decoding decoding) {
       Set.of("index", "output", "tool_calls", "finish", "prompt_tokens", "output_tokens");
 
   private static final Set<String> PROMPTS = Set.of("prompt", "messages");
+  private static final int PROBLEMS_SHOWN = 20;
+
   private static final JsonMapper JSON = new JsonMapper();
 
   /// One prompt without a row.
@@ -69,7 +71,7 @@ record GenerateRow(ObjectNode fields, Prompt prompt, Decoding decoding) {
     }
     if (!problems.isEmpty()) {
       throw LatheException.user(
-          "rows of '" + source + "' cannot be used\n  " + String.join("\n  ", problems),
+          problems.size() + " rows of '" + source + "' cannot be used\n  " + shown(problems),
           "correct or remove these rows");
     }
     if (!conversations.isEmpty()) {
@@ -81,6 +83,12 @@ record GenerateRow(ObjectNode fields, Prompt prompt, Decoding decoding) {
           "leave --raw out or give 'prompt'");
     }
     return rows;
+  }
+
+  private static String shown(List<String> problems) {
+    int count = Math.min(PROBLEMS_SHOWN, problems.size());
+    String more = problems.size() > count ? "\n  and " + (problems.size() - count) + " more" : "";
+    return String.join("\n  ", problems.subList(0, count)) + more;
   }
 
   private static void requireKnown(String source, Questions.Read read, Set<String> kept) {

@@ -237,6 +237,10 @@ class DecodingTest {
             "row 2: 'stop' is [1]", "row 4: min tokens 4", "row 5: n 0", "row 6: 'logit_bias'")
         .contains("row 7: 'seed' is 1.5")
         .doesNotContain("row 3");
+    Path many = stage.write("many.jsonl", "{\"prompt\": \"a\", \"n\": 0}\n".repeat(50));
+    assertThat(run("--input=" + many)).isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("50 rows of ", "row 20: n 0", "and 30 more");
+    assertThat(stage.err()).doesNotContain("row 21");
   }
 
   @Test
