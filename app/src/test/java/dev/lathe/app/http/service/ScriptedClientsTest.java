@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -17,10 +18,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// The official clients of Python and JavaScript, as black boxes: each runs a script of
+/// Clients of Python, JavaScript and Spring, as black boxes: each runs a script of
 /// `src/test/clients` against a service. Their packages are installed once into
-/// `~/.cache/lathe/clients`; where Node.js, Python or the packages cannot be had, the test is
-/// skipped and says so.
+/// `~/.cache/lathe/clients`; where Node.js, Python, Maven or the packages cannot be had, the test
+/// is skipped and says so.
 class ScriptedClientsTest {
   private static final Path SCRIPTS = Path.of("src/test/clients").toAbsolutePath();
   private static final Path HOME =
@@ -59,6 +60,24 @@ class ScriptedClientsTest {
             "python3 -m venv venv && venv/bin/pip install -q -r requirements.txt");
 
     require(home, "openai_client.py", home.resolve("venv/bin/python").toString());
+  }
+
+  @Test
+  void springAiFindsWhatItExpects() throws Exception {
+    Path home =
+        installed(
+            "spring-ai.xml",
+            "mvn",
+            "-q",
+            "-B",
+            "-f",
+            "spring-ai.xml",
+            "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
+            "-DincludeScope=runtime",
+            "-DoutputDirectory=lib");
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+
+    require(home, "SpringAi.java", java, "-cp", "lib/*");
   }
 
   private record Run(int code, String output) {}
@@ -104,9 +123,12 @@ class ScriptedClientsTest {
     Files.copy(SCRIPTS.resolve(name), home.resolve(name), StandardCopyOption.REPLACE_EXISTING);
   }
 
-  private static void require(Path home, String script, String program) throws Exception {
+  /// @param program what runs the script
+  private static void require(Path home, String script, String... program) throws Exception {
     copy(script, home);
-    Run run = run(home, List.of(program, script, address(), "tiny"));
+    List<String> command = new ArrayList<>(List.of(program));
+    command.addAll(List.of(script, address(), "tiny"));
+    Run run = run(home, command);
 
     assertThat(run.code()).as("%s printed:%n%s", script, run.output()).isZero();
     assertThat(run.output()).contains("ok");
