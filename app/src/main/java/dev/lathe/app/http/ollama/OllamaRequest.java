@@ -39,6 +39,7 @@ record OllamaRequest(
     OllamaOptions options,
     boolean stream) {
   private static final String MODEL = "name of the base, of an adapter, or an alias";
+  private static final int LONGEST_DURATION = 64;
   private static final String TEXT_ONLY = "this server reads text";
 
   static OllamaRequest chat(Fields in) {
@@ -139,6 +140,7 @@ record OllamaRequest(
             found -> {
               String text = found.asText("");
               if (!(found.isNumber() || found.isTextual())
+                  || text.length() > LONGEST_DURATION
                   || !text.matches("-?[0-9.]+(E-?[0-9]+)?|-?([0-9.]+(ns|us|µs|ms|s|m|h))+")) {
                 throw new Refusal(
                     Fault.INVALID_VALUE, "'keep_alive' is seconds or a duration such as 5m");

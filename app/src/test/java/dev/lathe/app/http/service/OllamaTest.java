@@ -220,6 +220,16 @@ class OllamaTest {
   }
 
   @Test
+  void aDurationOfAnyLengthIsReadAtOnce() {
+    Answer answer =
+        service.post(
+            "/api/chat", "{'model': 'tiny', 'keep_alive': '" + "1s".repeat(200_000) + "'}");
+
+    assertThat(answer.status()).isEqualTo(400);
+    assertThat(answer.json().path("error").textValue()).contains("'keep_alive'");
+  }
+
+  @Test
   void anEmptyQuestionOnlyLoads() {
     JsonNode chat = service.post("/api/chat", "{'model': 'tiny'}").json();
     JsonNode generate =
