@@ -45,6 +45,12 @@ class ScriptedClientsTest {
   @ParameterizedTest
   @ValueSource(strings = {"openai.mjs", "ollama.mjs", "ai-sdk.mjs", "langchain.mjs"})
   void aClientInJavaScriptFindsWhatItExpects(String script) throws Exception {
+    Run version =
+        run(
+            folder,
+            List.of(
+                "node", "-e", "process.exitCode = parseInt(process.versions.node) < 20 ? 1 : 0"));
+    assumeThat(version.code()).as("Node.js 20 or later is wanted: %s", version.output()).isZero();
     Path home = installed("package.json", "npm", "install", "--no-audit", "--no-fund", "--silent");
 
     require(home, script, "node");
@@ -108,15 +114,23 @@ class ScriptedClientsTest {
     Path home = HOME.resolve(names + "-" + Integer.toHexString(wanted.hashCode()));
     Path marker = home.resolve("installed");
     if (!Files.exists(marker)) {
-      Files.createDirectories(home);
-      copy(names, home);
-      Run install = run(home, List.of(command));
+      Run install = install(names, home, command);
       assumeThat(install.code())
           .as("the packages of %s cannot be installed: %s", names, install.output())
           .isZero();
       Files.createFile(marker);
     }
     return home;
+  }
+
+  private static Run install(String names, Path home, String... command) throws Exception {
+    try {
+      Files.createDirectories(home);
+      copy(names, home);
+    } catch (IOException e) {
+      return new Run(1, "'" + home + "' cannot be written: " + e);
+    }
+    return run(home, List.of(command));
   }
 
   private static void copy(String name, Path home) throws IOException {
