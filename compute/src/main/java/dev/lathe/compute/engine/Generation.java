@@ -51,6 +51,7 @@ final class Generation implements Task {
 
   @Override
   public @Nullable Reason take(int position, float[] logits, int at) {
+    stream.foundCached(sequence.cached());
     int next = position + 1;
     if (next < sequence.promptLength()) {
       int token = sequence.token(next);

@@ -13,6 +13,7 @@ final class QueuedStream implements TokenStream {
   private final Optional<AdapterVersion> adapter;
   private final Consumer<QueuedStream> onClose;
   private final AtomicBoolean closed = new AtomicBoolean();
+  private volatile int cachedTokens;
   private @Nullable TokenEvent end;
 
   QueuedStream(Optional<AdapterVersion> adapter, Consumer<QueuedStream> onClose) {
@@ -50,6 +51,16 @@ final class QueuedStream implements TokenStream {
   @Override
   public Optional<AdapterVersion> adapter() {
     return adapter;
+  }
+
+  /// Called by the engine, before the first event.
+  void foundCached(int tokens) {
+    cachedTokens = tokens;
+  }
+
+  @Override
+  public int cachedTokens() {
+    return cachedTokens;
   }
 
   @Override

@@ -20,6 +20,7 @@ final class Sequence {
   private int entered;
   private long arrival;
   private int rank;
+  private int cached = -1;
 
   /// @param prompt copied
   /// @param limit most tokens, prompt included
@@ -116,6 +117,11 @@ final class Sequence {
     return computed;
   }
 
+  /// Tokens that were in the prefix cache at the first admission.
+  int cached() {
+    return Math.max(0, cached);
+  }
+
   /// Tokens still to be computed before the next can be chosen.
   int pending() {
     return length - computed;
@@ -161,6 +167,7 @@ final class Sequence {
 
   void admitted(int priority) {
     rank = priority;
+    cached = cached < 0 ? computed : cached;
   }
 
   /// The page table; valid up to [#pageCount].

@@ -15,6 +15,10 @@ public interface TokenStream extends AutoCloseable {
   /// The adapter version that answers; the alias it was asked by may point elsewhere by now.
   Optional<AdapterVersion> adapter();
 
+  /// Tokens of the prompt whose keys and values were in the prefix cache when the request began to
+  /// run; known with the first event.
+  int cachedTokens();
+
   @Override
   void close();
 }

@@ -74,6 +74,17 @@ class PrefixCacheTest {
   }
 
   @Test
+  void aStreamTellsHowMuchOfItsPromptWasCached() throws Exception {
+    Request request = greedy(prompt(200, 7), null, 2).withTerms(Terms.PLAIN.withScope("told"));
+    for (int cached : new int[] {0, 192}) {
+      try (TokenStream stream = engine.submit(request)) {
+        stream.next();
+        assertThat(stream.cachedTokens()).isEqualTo(cached);
+      }
+    }
+  }
+
+  @Test
   void theNextTurnOfAConversationReusesPromptAndAnswer() throws Exception {
     int[] prompt = prompt(90, 2);
     List<Integer> answer = generate(engine, greedy(prompt, null, 70));

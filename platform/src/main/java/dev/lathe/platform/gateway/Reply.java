@@ -7,6 +7,7 @@ import java.util.List;
 ///
 /// @param text without the stop text that ended it
 /// @param promptTokens tokens of the prompt
+/// @param cachedTokens of them, tokens that were in the prefix cache
 /// @param outputTokens tokens generated, those of a stop text included
 /// @param firstSeconds from asking to the first token
 /// @param seconds from asking to the end
@@ -17,6 +18,7 @@ public record Reply(
     String text,
     Ending ending,
     int promptTokens,
+    int cachedTokens,
     int outputTokens,
     double firstSeconds,
     double seconds,

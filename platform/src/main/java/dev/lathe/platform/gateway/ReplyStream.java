@@ -173,6 +173,7 @@ public final class ReplyStream implements AutoCloseable {
         text.toString(),
         ending.orElse(Ending.CANCELLED),
         promptTokens,
+        tokens.cachedTokens(),
         outputTokens,
         (first - began) / NANOS,
         (endedAt - began) / NANOS,

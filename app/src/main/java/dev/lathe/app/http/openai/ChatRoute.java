@@ -138,7 +138,7 @@ final class ChatRoute {
     for (int i = 0; i < answers.count(); i++) {
       gathered.add(new Gathered());
     }
-    Usage usage = new Usage(0, 0, 0);
+    Usage usage = Usage.NONE;
     for (var event = answers.next(); event.isPresent(); event = answers.next()) {
       switch (event.get()) {
         case Event.Came came -> gathered.get(came.index()).add(came.step());
@@ -171,7 +171,7 @@ final class ChatRoute {
     private final long created = clock.instant().getEpochSecond();
     private final boolean[] begun;
     private final boolean[] called;
-    private Usage usage = new Usage(0, 0, 0);
+    private Usage usage = Usage.NONE;
 
     private Streamed(Call call, ChatRequest request) {
       this.call = call;

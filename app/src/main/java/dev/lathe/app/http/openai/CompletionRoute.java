@@ -23,6 +23,7 @@ import dev.lathe.platform.gateway.ServedModels;
 import java.io.IOException;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -103,6 +104,7 @@ final class CompletionRoute {
     private final long created = clock.instant().getEpochSecond();
     private final String[] echoes;
     private long completionTokens;
+    private final long[] cached;
 
     private Answering(Call call, CompletionRequest request, List<int[]> prompts, Answers answers) {
       this.call = call;
@@ -110,6 +112,8 @@ final class CompletionRoute {
       this.prompts = prompts;
       this.answers = answers;
       this.echoes = new String[answers.count()];
+      this.cached = new long[prompts.size()];
+      Arrays.fill(cached, Long.MAX_VALUE);
     }
 
     private void send() throws IOException, InterruptedException {
@@ -154,12 +158,14 @@ final class CompletionRoute {
 
     private String reason(Event.Ended ended) {
       completionTokens += ended.reply().outputTokens();
+      int number = ended.index() / request.decoding().n();
+      cached[number] = Math.min(cached[number], ended.reply().cachedTokens());
       return Finish.reason(ended.reply());
     }
 
     private Usage usage() {
       long prompt = prompts.stream().mapToLong(each -> each.length).sum();
-      return new Usage(prompt, completionTokens, 0);
+      return new Usage(prompt, Arrays.stream(cached).sum(), completionTokens, 0);
     }
 
     /// What stands before the first piece of an answer: the prompt, if it is echoed.

@@ -24,8 +24,8 @@ record Response(
               "more about them",
               usage -> usage,
               Shape.<Usage>named("InputTokensDetails")
-                  .whole("cached_tokens", "not counted: 0", _ -> 0)
-                  .whole("cache_write_tokens", "not counted: 0", _ -> 0)
+                  .whole("cached_tokens", "of them, found in the prefix cache", Usage::cached)
+                  .whole("cache_write_tokens", "0: writing costs nothing here", _ -> 0)
                   .build())
           .whole("output_tokens", "tokens generated", Usage::completion)
           .object(

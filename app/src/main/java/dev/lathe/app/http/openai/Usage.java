@@ -5,8 +5,14 @@ import dev.lathe.platform.gateway.Answers;
 
 /// Tokens of a request.
 ///
+/// @param cached tokens of the prompt that were in the prefix cache
 /// @param thoughts tokens of the answer that are thoughts
-record Usage(long prompt, long completion, long thoughts) {
+record Usage(long prompt, long cached, long completion, long thoughts) {
+  private static final Shape<Usage> PROMPT_DETAILS =
+      Shape.<Usage>named("PromptTokensDetails")
+          .whole("cached_tokens", "of them, tokens found in the prefix cache", Usage::cached)
+          .build();
+
   private static final Shape<Usage> DETAILS =
       Shape.<Usage>named("CompletionTokensDetails")
           .whole("reasoning_tokens", "of them, tokens of thoughts", Usage::thoughts)
@@ -17,17 +23,27 @@ record Usage(long prompt, long completion, long thoughts) {
           .whole("prompt_tokens", "tokens of the prompt", Usage::prompt)
           .whole("completion_tokens", "tokens generated", Usage::completion)
           .whole("total_tokens", "both together", usage -> usage.prompt + usage.completion)
+          .object("prompt_tokens_details", "more about them", usage -> usage, PROMPT_DETAILS)
           .object("completion_tokens_details", "more about them", usage -> usage, DETAILS)
           .build();
 
+  /// Of no answer yet.
+  static final Usage NONE = new Usage(0, Long.MAX_VALUE, 0, 0);
+
   static Usage of(Answers.Event.Ended ended) {
     return new Usage(
-        ended.reply().promptTokens(), ended.reply().outputTokens(), ended.thoughtTokens());
+        ended.reply().promptTokens(),
+        ended.reply().cachedTokens(),
+        ended.reply().outputTokens(),
+        ended.thoughtTokens());
   }
 
   /// Of several answers to the same prompt.
   Usage plus(Usage other) {
     return new Usage(
-        Math.max(prompt, other.prompt), completion + other.completion, thoughts + other.thoughts);
+        Math.max(prompt, other.prompt),
+        Math.min(cached, other.cached),
+        completion + other.completion,
+        thoughts + other.thoughts);
   }
 }
