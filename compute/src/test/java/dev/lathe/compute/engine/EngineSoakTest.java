@@ -50,6 +50,9 @@ class EngineSoakTest {
 
   private static final long NATIVE_ALLOWED = 24 * MIB;
 
+  /// In a few seconds the compiler's own memory weighs more than any leak but a gross one.
+  private static final long NATIVE_ALLOWED_SHORT = 128 * MIB;
+
   /// A stream is stuck when nothing ends for so long after the last request.
   private static final Duration PATIENCE = Duration.ofMinutes(5);
 
@@ -62,16 +65,16 @@ class EngineSoakTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void nothingIsStuckLostOrLeaked(boolean speculates) throws Exception {
-    soak(Duration.ofSeconds(6), speculates);
+    soak(Duration.ofSeconds(6), speculates, NATIVE_ALLOWED_SHORT);
   }
 
   @Test
   @Tag("slow")
   void nothingIsStuckLostOrLeakedForLong() throws Exception {
-    soak(Duration.ofSeconds(Long.getLong("lathe.soak.seconds", 1800)), true);
+    soak(Duration.ofSeconds(Long.getLong("lathe.soak.seconds", 1800)), true, NATIVE_ALLOWED);
   }
 
-  private void soak(Duration time, boolean speculates) throws Exception {
+  private void soak(Duration time, boolean speculates, long nativeAllowed) throws Exception {
     Optional<Drafter> drafter = speculates ? Optional.of(new LookUpDrafter()) : Optional.empty();
     try (Checkpoint model = Checkpoint.open(TinyModels.llama(folder.resolve("llama"), 11));
         JavaEngine engine =
@@ -94,7 +97,7 @@ class EngineSoakTest {
       assertThat(heap() - heap).as("bytes of heap more, " + done).isLessThan(HEAP_ALLOWED);
       assertThat(outsideHeap() - outside)
           .as("bytes outside the heap more, " + done)
-          .isLessThan(NATIVE_ALLOWED);
+          .isLessThan(nativeAllowed);
     }
   }
 
