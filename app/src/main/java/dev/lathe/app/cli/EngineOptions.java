@@ -16,6 +16,8 @@ import picocli.CommandLine.Option;
 
 /// How a model is held in memory, and what computes.
 final class EngineOptions {
+  private static final int WAITING = 1024;
+
   private enum Kind {
     JAVA,
     LIBTORCH
@@ -79,7 +81,14 @@ final class EngineOptions {
   }
 
   /// As [#open(Context, String, int)], with tokens guessed ahead.
-  Generator open(Context within, String model, int streams, Speculation speculation) {
+  Generator open(Context context, String model, int streams, Speculation speculation) {
+    return open(context, model, streams, WAITING, speculation);
+  }
+
+  /// As [#open(Context, String, int, Speculation)].
+  ///
+  /// @param waiting replies that may wait for their turn; more are refused
+  Generator open(Context within, String model, int streams, int waiting, Speculation speculation) {
     Path path = Models.store(within.environment()).resolve(model);
     if (context < 2) {
       throw LatheException.user("--context " + context + " is less than 2", "give at least 2");
@@ -88,6 +97,7 @@ final class EngineOptions {
         EngineSettings.of(weights)
             .withThreads(threads)
             .withMaxStreams(streams)
+            .withMaxWaiting(waiting)
             .withKvTokens(Math.multiplyExact(context, Math.max(1, streams / 4)));
     return switch (kind) {
       case JAVA -> {

@@ -115,6 +115,14 @@ final class ServeVerb implements Callable<Integer> {
   private int streams = 32;
 
   @Option(
+      names = "--max-waiting",
+      paramLabel = "N",
+      description =
+          "Requests that may wait for their turn; more are answered 429, with the time after which"
+              + " to try again (default: ${DEFAULT-VALUE}).")
+  private int maxWaiting = 128;
+
+  @Option(
       names = "--max-time",
       paramLabel = "SECONDS",
       description = "Longest time that one answer may take (default: ${DEFAULT-VALUE}).")
@@ -134,7 +142,7 @@ final class ServeVerb implements Callable<Integer> {
     Screen screen = context.screen();
     ApiKeys keys = ApiKeys.of(KeyVerb.file(context, keyFile), Clock.systemUTC());
     try (Generator generator =
-        engine.open(context, model, streams, speculation.speculation(context))) {
+        engine.open(context, model, streams, maxWaiting, speculation.speculation(context))) {
       ServedModels models = new ServedModels(baseName(), generator, Clock.systemUTC());
       adapters.forEach(
           (each, directory) -> models.load(each, directory).note().ifPresent(screen::note));
@@ -170,6 +178,10 @@ final class ServeVerb implements Callable<Integer> {
     }
     if (streams < 1) {
       throw LatheException.user("--streams " + streams + " is less than 1", "give at least 1");
+    }
+    if (maxWaiting < 0) {
+      throw LatheException.user(
+          "--max-waiting " + maxWaiting + " is less than 0", "give 0 to let none wait, or more");
     }
   }
 
