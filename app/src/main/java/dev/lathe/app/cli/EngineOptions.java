@@ -16,8 +16,6 @@ import picocli.CommandLine.Option;
 
 /// How a model is held in memory, and what computes.
 final class EngineOptions {
-  private static final int WAITING = 1024;
-
   private enum Kind {
     JAVA,
     LIBTORCH
@@ -82,7 +80,7 @@ final class EngineOptions {
 
   /// As [#open(Context, String, int)], with tokens guessed ahead.
   Generator open(Context context, String model, int streams, Speculation speculation) {
-    return open(context, model, streams, WAITING, speculation);
+    return open(context, model, streams, EngineSettings.MAX_WAITING, speculation);
   }
 
   /// As [#open(Context, String, int, Speculation)].

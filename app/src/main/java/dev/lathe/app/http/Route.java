@@ -127,7 +127,12 @@ public record Route(
     }
 
     public Builder fails(Fault... own) {
-      faults.addAll(List.of(own));
+      return fails(List.of(own));
+    }
+
+    /// As [#fails(Fault...)].
+    public Builder fails(List<Fault> own) {
+      faults.addAll(own);
       return this;
     }
 

@@ -23,6 +23,9 @@ public record EngineSettings(
     int prefillChunk,
     int maxWaiting,
     long adapterBytes) {
+  /// Requests that may wait where nothing else is said.
+  public static final int MAX_WAITING = 1024;
+
   public EngineSettings {
     if (kvFormat != Format.F32 && kvFormat != Format.BF16) {
       throw LatheException.user(
@@ -39,8 +42,8 @@ public record EngineSettings(
     }
   }
 
-  /// With keys and values in bfloat16, or in fp32 beside such weights; 1,024 requests that may wait
-  /// and 2 GiB for adapters.
+  /// With keys and values in bfloat16, or in fp32 beside such weights; [#MAX_WAITING] requests that
+  /// may wait and 2 GiB for adapters.
   public EngineSettings(
       Storage weightStorage, int maxStreams, int kvTokens, int threads, int prefillChunk) {
     this(
@@ -50,7 +53,7 @@ public record EngineSettings(
         kvTokens,
         threads,
         prefillChunk,
-        1024,
+        MAX_WAITING,
         2L << 30);
   }
 

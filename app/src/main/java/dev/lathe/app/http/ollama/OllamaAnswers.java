@@ -67,12 +67,7 @@ final class OllamaAnswers {
         .gives(
             EventStream.Form.LINES.mediaType(), shape, "a line for each part, `done` in the last")
         .gives("application/json", shape, "with `stream: false`: all of it")
-        .fails(
-            Fault.MODEL_NOT_FOUND,
-            Fault.CONTEXT_LENGTH_EXCEEDED,
-            Fault.OVERLOADED,
-            Fault.TOO_MANY_STREAMS,
-            Fault.DEADLINE)
+        .fails(Serving.FAULTS)
         .errorsAs(OllamaRoutes.ERROR)
         .by(body, reader, (call, request) -> answer(call, request, shape));
   }

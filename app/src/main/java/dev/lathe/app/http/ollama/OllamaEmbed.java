@@ -92,12 +92,7 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
         .needs(Operation.EMBED)
         .summary("Turn texts into vectors, as Ollama does")
         .gives(SHAPE)
-        .fails(
-            Fault.MODEL_NOT_FOUND,
-            Fault.CONTEXT_LENGTH_EXCEEDED,
-            Fault.OVERLOADED,
-            Fault.TOO_MANY_STREAMS,
-            Fault.DEADLINE)
+        .fails(Serving.FAULTS)
         .errorsAs(OllamaRoutes.ERROR)
         .by("OllamaEmbedRequest", Request::read, (call, request) -> embed(serving, call, request));
   }

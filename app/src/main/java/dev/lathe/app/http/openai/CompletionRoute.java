@@ -2,7 +2,6 @@ package dev.lathe.app.http.openai;
 
 import dev.lathe.app.http.Call;
 import dev.lathe.app.http.EventStream;
-import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
 import dev.lathe.app.http.serving.Ids;
@@ -48,12 +47,7 @@ final class CompletionRoute {
             EventStream.Form.EVENTS.mediaType(),
             Completion.SHAPE,
             "with `stream`: what is added, an event each, `[DONE]` at the end")
-        .fails(
-            Fault.MODEL_NOT_FOUND,
-            Fault.CONTEXT_LENGTH_EXCEEDED,
-            Fault.OVERLOADED,
-            Fault.TOO_MANY_STREAMS,
-            Fault.DEADLINE)
+        .fails(Serving.FAULTS)
         .by("CompletionRequest", CompletionRequest::read, this::answer);
   }
 

@@ -103,12 +103,7 @@ record Embeddings(List<Entry> data, String model, long tokens) {
         .needs(Operation.EMBED)
         .summary("Turn texts into vectors")
         .gives(SHAPE)
-        .fails(
-            Fault.MODEL_NOT_FOUND,
-            Fault.CONTEXT_LENGTH_EXCEEDED,
-            Fault.OVERLOADED,
-            Fault.TOO_MANY_STREAMS,
-            Fault.DEADLINE)
+        .fails(Serving.FAULTS)
         .by("EmbeddingRequest", Request::read, (call, request) -> embed(serving, call, request));
   }
 

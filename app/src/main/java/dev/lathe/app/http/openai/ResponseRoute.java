@@ -2,7 +2,6 @@ package dev.lathe.app.http.openai;
 
 import dev.lathe.app.http.Call;
 import dev.lathe.app.http.EventStream;
-import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
 import dev.lathe.app.http.serving.Ids;
@@ -44,12 +43,7 @@ final class ResponseRoute {
         .gives(Response.SHAPE)
         .gives(
             EventStream.Form.EVENTS.mediaType(), ResponseEvent.SHAPE, "with `stream`: named events")
-        .fails(
-            Fault.MODEL_NOT_FOUND,
-            Fault.CONTEXT_LENGTH_EXCEEDED,
-            Fault.OVERLOADED,
-            Fault.TOO_MANY_STREAMS,
-            Fault.DEADLINE)
+        .fails(Serving.FAULTS)
         .by("ResponseRequest", ResponseRequest::read, this::answer);
   }
 

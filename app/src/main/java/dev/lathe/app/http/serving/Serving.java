@@ -31,6 +31,15 @@ import org.jspecify.annotations.Nullable;
 
 /// The way from a route to the gateway, with errors as clients know them.
 public final class Serving {
+  /// What a route that asks a model may answer instead.
+  public static final List<Fault> FAULTS =
+      List.of(
+          Fault.MODEL_NOT_FOUND,
+          Fault.CONTEXT_LENGTH_EXCEEDED,
+          Fault.OVERLOADED,
+          Fault.TOO_MANY_STREAMS,
+          Fault.DEADLINE);
+
   private final ServedModels models;
   private final Duration maxTime;
   private final Semaphore reading = new Semaphore(1, true);
