@@ -94,14 +94,18 @@ class AdapterPoolTest {
     List<Integer> ofOne = answer(one.id());
     List<Integer> ofTwo = answer(two.id());
     pool.alias("live", one.id());
-    TokenStream begun = engine.submit(greedy(prompt(9, 1), "live", 20));
+    try (Brake brake = new Brake()) {
+      TokenStream begun = engine.submit(brake.on(greedy(prompt(9, 1), "live", 20)));
 
-    pool.alias("live", two.id());
-    pool.remove(one.id());
+      pool.alias("live", two.id());
+      pool.remove(one.id());
 
-    assertThat(begun.adapter()).contains(one);
-    assertThat(answer("live")).isEqualTo(ofTwo).isNotEqualTo(ofOne);
-    assertThat(read(begun)).isEqualTo(ofOne);
+      assertThat(begun.adapter()).contains(one);
+      TokenStream next = engine.submit(greedy(prompt(9, 1), "live", 20));
+      brake.release();
+      assertThat(read(next)).isEqualTo(ofTwo).isNotEqualTo(ofOne);
+      assertThat(read(begun)).isEqualTo(ofOne);
+    }
     assertThat(pool.find("live")).contains(two);
     assertThatThrownBy(() -> answer(one.id()))
         .isInstanceOfSatisfying(
@@ -115,15 +119,16 @@ class AdapterPoolTest {
   @Test
   void memoryOfARemovedVersionIsFreedWithItsLastRequest() throws Exception {
     AdapterVersion version = pool.add(adapter(1));
-    TokenStream stream = engine.submit(greedy(prompt(9, 1), version.id(), 400));
-    stream.next();
+    try (Brake brake = new Brake()) {
+      TokenStream stream = engine.submit(brake.on(greedy(prompt(9, 1), version.id(), 40)));
 
-    pool.remove(version.id());
+      pool.remove(version.id());
 
-    assertThat(pool.status().versions()).isZero();
-    assertThat(pool.status().bytes()).isEqualTo(version.bytes()).isPositive();
-    assertThat(read(stream)).hasSize(399);
-    engine.status();
+      assertThat(pool.status().versions()).isZero();
+      assertThat(pool.status().bytes()).isEqualTo(version.bytes()).isPositive();
+      brake.release();
+      assertThat(read(stream)).hasSize(40);
+    }
     assertThat(pool.status().bytes()).isZero();
     assertThat(pool.status().inMemory()).isZero();
     EngineStatus status = engine.status();
@@ -165,15 +170,17 @@ class AdapterPoolTest {
     pool.pin(pinned.id());
     AdapterVersion unsaved = pool.add(adapter(2));
     AdapterVersion used = pool.add(adapter(3), () -> adapter(3));
-    TokenStream stream = engine.submit(greedy(prompt(9, 1), used.id(), 400));
+    try (Brake brake = new Brake()) {
+      TokenStream stream = engine.submit(brake.on(greedy(prompt(9, 1), used.id(), 40)));
 
-    assertThatThrownBy(() -> pool.add(adapter(4), () -> adapter(4)))
-        .isInstanceOf(LatheException.class)
-        .hasMessageContaining("'adapter-4' takes")
-        .hasMessageContaining("in use, pinned or cannot be read again");
-    assertThat(pool.status().bytes()).isEqualTo(3 * size);
-    assertThat(read(stream)).hasSize(400);
-    engine.status();
+      assertThatThrownBy(() -> pool.add(adapter(4), () -> adapter(4)))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("'adapter-4' takes")
+          .hasMessageContaining("in use, pinned or cannot be read again");
+      assertThat(pool.status().bytes()).isEqualTo(3 * size);
+      brake.release();
+      assertThat(read(stream)).hasSize(40);
+    }
     pool.unpin(pinned.id());
     pool.add(adapter(4), () -> adapter(4));
     pool.add(adapter(5), () -> adapter(5));

@@ -214,14 +214,14 @@ class JavaEngineTest {
         assertThat(stream.next())
             .isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.LENGTH, 10, 8));
       }
-      TokenStream cancelled = engine.submit(greedy(tokens, null, 400));
-      cancelled.next();
-      cancelled.close();
-      read(cancelled);
-      assertThat(cancelled.next())
-          .isInstanceOfSatisfying(
-              TokenEvent.Finished.class,
-              end -> assertThat(end.reason()).isEqualTo(TokenEvent.Reason.CANCELLED));
+      try (Brake brake = new Brake()) {
+        TokenStream cancelled = engine.submit(brake.on(greedy(tokens, null, 400)));
+        cancelled.next();
+        cancelled.close();
+        brake.release();
+        assertThat(cancelled.next())
+            .isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.CANCELLED, 10, 1));
+      }
     }
   }
 
@@ -285,17 +285,34 @@ class JavaEngineTest {
   @Test
   void closingTheEngineEndsItsStreams() throws Exception {
     TokenStream stream;
-    try (Checkpoint model = llama()) {
+    try (Checkpoint model = llama();
+        Brake brake = new Brake()) {
       JavaEngine engine = JavaEngine.open(model, SETTINGS);
-      stream = engine.submit(greedy(prompt(5, 1), null, 500));
+      stream = engine.submit(brake.on(greedy(prompt(5, 1), null, 500)));
+      stream.next();
+      Thread closing = Thread.startVirtualThread(engine::close);
+      awaitRefusal(engine);
+      brake.release();
+      closing.join();
       engine.close();
-      engine.close();
-      assertThatThrownBy(() -> engine.submit(greedy(prompt(5, 1), null, 1)))
-          .isInstanceOf(IllegalStateException.class);
     }
-    read(stream);
-    assertThat(stream.next()).isInstanceOf(TokenEvent.Finished.class);
+    assertThat(stream.next()).isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.CANCELLED, 5, 1));
     stream.close();
+  }
+
+  /// Submits until the engine takes no more because it is being closed.
+  private static void awaitRefusal(JavaEngine engine) throws InterruptedException {
+    while (true) {
+      try {
+        engine.submit(greedy(prompt(5, 1), null, 1)).close();
+      } catch (LatheException full) {
+        assertThat(full.kind()).isEqualTo(LatheException.Kind.OVERLOADED);
+      } catch (IllegalStateException closed) {
+        assertThat(closed).hasMessageContaining("the engine is closed");
+        return;
+      }
+      Thread.sleep(1);
+    }
   }
 
   @Test

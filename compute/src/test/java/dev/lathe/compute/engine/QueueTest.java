@@ -61,16 +61,17 @@ class QueueTest {
 
   @Test
   void aRequestThatWaitsTooLongNeverStarts() throws Exception {
-    TokenStream running = engine.submit(request(500, Terms.PLAIN));
-    running.next();
+    try (Brake brake = new Brake()) {
+      TokenStream running = engine.submit(brake.on(request(500, Terms.PLAIN)));
+      running.next();
+      TokenStream late = engine.submit(request(4, Terms.PLAIN.withMaxWait(Duration.ofNanos(1))));
+      brake.release();
 
-    TokenEvent.Finished late =
-        end(engine.submit(request(4, Terms.PLAIN.withMaxWait(Duration.ofNanos(1)))));
-
-    assertThat(late).isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.DEADLINE, 8, 0));
-    TokenStream patient = engine.submit(request(4, Terms.PLAIN.withMaxWait(Duration.ofHours(1))));
-    running.close();
-    assertThat(end(patient).reason()).isEqualTo(TokenEvent.Reason.LENGTH);
+      assertThat(end(late)).isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.DEADLINE, 8, 0));
+      TokenStream patient = engine.submit(request(4, Terms.PLAIN.withMaxWait(Duration.ofHours(1))));
+      running.close();
+      assertThat(end(patient).reason()).isEqualTo(TokenEvent.Reason.LENGTH);
+    }
   }
 
   @Test
@@ -88,20 +89,22 @@ class QueueTest {
   @Test
   void moreThanMayWaitIsRefusedAtOnceAndWelcomeLater() throws Exception {
     List<TokenStream> streams = new ArrayList<>();
-    streams.add(engine.submit(request(500, Terms.PLAIN)));
-    streams.getFirst().next();
-    streams.add(engine.submit(request(2, Terms.PLAIN)));
-    streams.add(engine.submit(request(2, Terms.PLAIN)));
+    try (Brake brake = new Brake()) {
+      streams.add(engine.submit(brake.on(request(500, Terms.PLAIN))));
+      streams.getFirst().next();
+      streams.add(engine.submit(request(2, Terms.PLAIN)));
+      streams.add(engine.submit(request(2, Terms.PLAIN)));
 
-    assertThatThrownBy(() -> engine.submit(request(2, Terms.PLAIN)))
-        .isInstanceOfSatisfying(
-            LatheException.class,
-            refused -> {
-              assertThat(refused.kind()).isEqualTo(LatheException.Kind.OVERLOADED);
-              assertThat(refused.retryAfter()).isPresent();
-            });
-    streams.add(engine.submit(request(2, Terms.PLAIN.withUser("another"))));
-    streams.getFirst().close();
+      assertThatThrownBy(() -> engine.submit(request(2, Terms.PLAIN)))
+          .isInstanceOfSatisfying(
+              LatheException.class,
+              refused -> {
+                assertThat(refused.kind()).isEqualTo(LatheException.Kind.OVERLOADED);
+                assertThat(refused.retryAfter()).isPresent();
+              });
+      streams.add(engine.submit(request(2, Terms.PLAIN.withUser("another"))));
+      streams.getFirst().close();
+    }
     for (TokenStream stream : streams) {
       end(stream);
     }
@@ -113,28 +116,35 @@ class QueueTest {
 
   @Test
   void whatWaitsCanBeCancelled() throws Exception {
-    TokenStream running = engine.submit(request(500, Terms.PLAIN));
-    running.next();
-    TokenStream waiting = engine.submit(request(4, Terms.PLAIN));
+    try (Brake brake = new Brake();
+        TokenStream running = engine.submit(brake.on(request(500, Terms.PLAIN)))) {
+      running.next();
+      TokenStream waiting = engine.submit(request(4, Terms.PLAIN));
+      brake.step();
 
-    waiting.close();
+      waiting.close();
 
-    assertThat(end(waiting)).isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.CANCELLED, 8, 0));
-    running.close();
+      brake.step();
+      assertThat(end(waiting))
+          .isEqualTo(new TokenEvent.Finished(TokenEvent.Reason.CANCELLED, 8, 0));
+    }
   }
 
   @Test
   void urgentRequestsDriveOutOthersWhichEndAllTheSame() throws Exception {
     List<Integer> alone = read(engine.submit(request(450, Terms.PLAIN)));
-    TokenStream low = engine.submit(request(450, Terms.PLAIN));
-    low.next();
+    try (Brake brake = new Brake()) {
+      TokenStream low = engine.submit(brake.on(request(450, Terms.PLAIN)));
+      low.next();
 
-    TokenStream urgent = engine.submit(request(3, Terms.PLAIN.withPriority(5)));
+      TokenStream urgent = engine.submit(request(3, Terms.PLAIN.withPriority(10)));
 
-    assertThat(end(urgent).outputTokens()).isEqualTo(3);
+      brake.step();
+      assertThat(end(urgent).outputTokens()).as("ends before the other's third").isEqualTo(3);
+      brake.release();
+      assertThat(read(low)).isEqualTo(alone.subList(1, 450));
+    }
     assertThat(engine.status().preemptions()).isEqualTo(1);
-    assertThat(engine.status().ended()).as("the one before, and the urgent one").isEqualTo(2);
-    assertThat(read(low)).isEqualTo(alone.subList(1, 450));
   }
 
   @Test
