@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -194,6 +195,29 @@ class LauncherTest {
     Path home = jdk("mine", "25.0.9");
     assertThat(lathe(Map.of("JAVA_HOME", home.toString()), "version").out())
         .startsWith("java of 25.0.9");
+  }
+
+  @Test
+  void aTreeWithAJavaOfItsOwnRunsWithItAndBuildsNothing() throws Exception {
+    jdk("opt/jdk", "25.0.1");
+    Path own = jdk("check out/runtime", "25.0.2");
+    Files.delete(own.resolve("bin/javac"));
+    Path lib = Files.createDirectories(checkout.resolve("app/target/lib"));
+    for (String name : List.of("b", "a-1", "B", "a")) {
+      Files.createFile(lib.resolve(name + ".jar"));
+    }
+    Files.createFile(checkout.resolve("app/target/built"));
+
+    Ended ended = lathe(Map.of("LC_ALL", "C.UTF-8"), "version");
+
+    assertThat(ended.out()).as(ended.err()).startsWith("java of 25.0.2: ");
+    assertThat(ended.out())
+        .contains(
+            Stream.of("B", "a-1", "a", "b")
+                .map(name -> lib + "/" + name + ".jar")
+                .collect(Collectors.joining(":", "-cp ", " ")));
+    Files.delete(checkout.resolve("app/target/built"));
+    assertThat(lathe(Map.of(), "version").err()).contains("there is no Maven");
   }
 
   @Test
