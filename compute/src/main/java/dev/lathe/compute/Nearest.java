@@ -7,13 +7,21 @@ import java.util.Optional;
 
 /// The known word that an unknown one most likely stands for.
 public final class Nearest {
+  private static final int LONGEST = 64;
+  private static final int MOST = 1000;
+
   private Nearest() {}
 
   /// The nearest of `known` by edit distance without regard to case; empty when none is near: more
-  /// than a third of the word's letters, and more than two, would have to change.
+  /// than a third of the word's letters, and more than two, would have to change. Empty as well for
+  /// a word of more than 64 letters, or among more than 1000.
   public static Optional<String> to(String word, Collection<String> known) {
+    if (word.length() > LONGEST || known.size() > MOST) {
+      return Optional.empty();
+    }
     int limit = Math.max(2, word.length() / 3);
     return known.stream()
+        .filter(candidate -> Math.abs(candidate.length() - word.length()) <= limit)
         .filter(candidate -> distance(word, candidate) <= limit)
         .min(
             Comparator.comparingInt((String candidate) -> distance(word, candidate))

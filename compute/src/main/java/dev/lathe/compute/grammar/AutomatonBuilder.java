@@ -31,6 +31,7 @@ final class AutomatonBuilder {
   private static final int LARGEST_INLINE = 12;
   private static final int LARGEST_REPEAT = 8192;
   private static final int CHUNK = 256;
+  private static final long HUGE = 1L << 40;
 
   private final Grammar grammar;
   private final Vocabulary vocabulary;
@@ -91,6 +92,7 @@ final class AutomatonBuilder {
   }
 
   private boolean isNullable(Expression expression) {
+    work.steps(1);
     return switch (expression) {
       case Literal(String text) -> text.isEmpty();
       case Characters _, Token _, TokenId _ -> false;
@@ -122,8 +124,10 @@ final class AutomatonBuilder {
     }
   }
 
-  /// About how many states it takes; a rule that is not written into its callers counts as large.
+  /// About how many states it takes; a rule that is not written into its callers counts as large,
+  /// and one that is counts for more than its body, so that none is written into others too deeply.
   private long size(Expression expression) {
+    work.steps(1);
     return switch (expression) {
       case Literal(String text) -> text.length();
       case Characters(var set, _) -> set.ranges() == 0 || set.last(set.ranges() - 1) < 128 ? 1 : 10;
@@ -132,8 +136,8 @@ final class AutomatonBuilder {
       case Sequence(var parts) -> parts.stream().mapToLong(this::size).sum();
       case Choice(var options) -> options.stream().mapToLong(this::size).sum();
       case Repeat(var body, int least, int most) ->
-          Math.max(1, most == Repeat.UNBOUNDED ? least : most) * size(body);
-      case Rule(String name) -> sizes.getOrDefault(name, LARGEST_INLINE + 1);
+          Math.min(HUGE, Math.max(1, most == Repeat.UNBOUNDED ? least : most) * size(body));
+      case Rule(String name) -> 1 + sizes.getOrDefault(name, LARGEST_INLINE);
       case Members _ -> LARGEST_INLINE + 1;
     };
   }
@@ -189,6 +193,7 @@ final class AutomatonBuilder {
     /// Adds what matches the expression after `from` and returns the state where it ends. No edge
     /// leads back into `from`, and none out of the returned state.
     int write(Expression expression, int from) {
+      work.steps(1);
       return switch (expression) {
         case Literal(String text) -> spelled(text.getBytes(StandardCharsets.UTF_8), from);
         case Characters(var set, var spelling) -> characters(set, spelling, from);

@@ -1,6 +1,7 @@
 package dev.lathe.compute.grammar;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntPredicate;
 
 /// A set of Unicode characters: code points without the surrogates, as ascending, separate ranges.
@@ -60,6 +61,21 @@ final class CharacterSet {
     return of(character, character);
   }
 
+  /// The characters of all these sets.
+  static CharacterSet union(List<CharacterSet> sets) {
+    int size = 0;
+    for (CharacterSet set : sets) {
+      size += set.bounds.length;
+    }
+    int[] all = new int[size];
+    int at = 0;
+    for (CharacterSet set : sets) {
+      System.arraycopy(set.bounds, 0, all, at, set.bounds.length);
+      at += set.bounds.length;
+    }
+    return of(all);
+  }
+
   /// The characters of a text.
   static CharacterSet in(String characters) {
     return of(characters.codePoints().flatMap(c -> java.util.stream.IntStream.of(c, c)).toArray());
@@ -86,9 +102,7 @@ final class CharacterSet {
   }
 
   CharacterSet or(CharacterSet other) {
-    int[] both = Arrays.copyOf(bounds, bounds.length + other.bounds.length);
-    System.arraycopy(other.bounds, 0, both, bounds.length, other.bounds.length);
-    return of(both);
+    return union(List.of(this, other));
   }
 
   /// All characters that are not in this set.

@@ -32,6 +32,10 @@ public final class CompiledGrammar {
 
   private static final int MAX_POSITIONS_AT_ONCE = 2000;
 
+  /// Most positions compared for one mask, which takes about a tenth of a second; others wait for
+  /// it.
+  private static final long MAX_COMPARED = 50_000_000;
+
   private final Automaton automaton;
   private final Vocabulary vocabulary;
   private final int[] alike;
@@ -62,6 +66,20 @@ public final class CompiledGrammar {
   /// @param height of the stack above the position that this takes
   private record PositionMask(TokenMask tokens, int[] ends, int height) {}
 
+  /// What has been compared for one mask. For one thread.
+  private static final class Effort {
+    private long compared;
+
+    void add(int count) {
+      compared += count;
+      if (compared > MAX_COMPARED) {
+        throw LatheException.user(
+            "the grammar can read what may come next in too many ways",
+            "make its alternatives begin differently");
+      }
+    }
+  }
+
   CompiledGrammar(Automaton automaton, Vocabulary vocabulary, Work work) {
     this.automaton = automaton;
     this.vocabulary = vocabulary;
@@ -86,8 +104,11 @@ public final class CompiledGrammar {
 
   /// Makes masks ahead of their use, until that time is over: those first that go on by most bytes,
   /// because they take longest.
+  ///
+  /// @throws LatheException when the grammar is too ambiguous
   void prepare(Duration time) {
     long began = System.nanoTime();
+    firstMask();
     int[] order =
         IntStream.range(0, automaton.positions())
             .filter(p -> alike[p] == p && automaton.readsBytes(p))
@@ -96,7 +117,7 @@ public final class CompiledGrammar {
             .mapToInt(Integer::intValue)
             .toArray();
     for (int i = 0; i < order.length && System.nanoTime() - began < time.toNanos(); i++) {
-      positionMask(order[i]);
+      positionMask(order[i], new Effort());
     }
   }
 
@@ -111,7 +132,7 @@ public final class CompiledGrammar {
     Memory now = memory;
     State start = now.start;
     if (start == null) {
-      Closure closure = new Closure(now);
+      Closure closure = new Closure(now, new Effort());
       closure.add(automaton.start(0), null);
       closure.complete |= automaton.rootMayBeEmpty();
       start = closure.state();
@@ -122,13 +143,17 @@ public final class CompiledGrammar {
 
   /// The state after a byte; dead when the byte may not come.
   State after(State state, byte value) {
-    int byteClass = automaton.classOf(value);
-    State known = state.next[byteClass];
-    return known != null ? known : find(state, byteClass);
+    return after(state, value, new Effort());
   }
 
-  private State find(State state, int byteClass) {
-    Closure closure = new Closure(memory);
+  private State after(State state, byte value, Effort effort) {
+    int byteClass = automaton.classOf(value);
+    State known = state.next[byteClass];
+    return known != null ? known : find(state, byteClass, effort);
+  }
+
+  private State find(State state, int byteClass, Effort effort) {
+    Closure closure = new Closure(memory, effort);
     for (int i = 0; i < state.positions.length; i++) {
       int to = automaton.next(state.positions[i], byteClass);
       if (to != Automaton.NONE) {
@@ -140,10 +165,10 @@ public final class CompiledGrammar {
     return found;
   }
 
-  private State returned(Frame frame) {
+  private State returned(Frame frame, Effort effort) {
     State known = frame.returned;
     if (known == null) {
-      Closure closure = new Closure(memory);
+      Closure closure = new Closure(memory, effort);
       closure.add(frame.position, frame.below);
       known = closure.state();
       frame.returned = known;
@@ -157,7 +182,11 @@ public final class CompiledGrammar {
     TokenMask mask = now.startMask;
     if (mask == null) {
       State start = first();
-      mask = vocabulary.firstTokens().map(tree -> walk(start, tree)).orElseGet(() -> mask(start));
+      mask =
+          vocabulary
+              .firstTokens()
+              .map(tree -> walk(start, tree, new Effort()))
+              .orElseGet(() -> mask(start));
       now.startMask = mask;
     }
     return mask;
@@ -167,21 +196,22 @@ public final class CompiledGrammar {
   TokenMask mask(State state) {
     TokenMask known = state.mask;
     if (known == null) {
-      TokenMask longTokens = walk(state, vocabulary.longTokens());
-      known = TokenMask.of(shortMask(state), longTokens, words());
+      Effort effort = new Effort();
+      TokenMask longTokens = walk(state, vocabulary.longTokens(), effort);
+      known = TokenMask.of(shortMask(state, effort), longTokens, words());
       memory.add(known.bytes());
       state.mask = known;
     }
     return known;
   }
 
-  private TokenMask shortMask(State state) {
+  private TokenMask shortMask(State state, Effort effort) {
     PositionMask[] parts = new PositionMask[state.positions.length];
     boolean alone = parts.length == 1;
     for (int i = 0; i < parts.length; i++) {
-      parts[i] = positionMask(alike[state.positions[i]]);
+      parts[i] = positionMask(alike[state.positions[i]], effort);
       if (Frame.depthOf(state.frames[i]) + parts[i].height() > MAX_DEPTH) {
-        return walk(state, vocabulary.shortTokens());
+        return walk(state, vocabulary.shortTokens(), effort);
       }
       alone &= parts[i].ends().length == 0;
     }
@@ -194,9 +224,9 @@ public final class CompiledGrammar {
       parts[i].tokens().addTo(bits);
       Frame frame = state.frames[i];
       if (frame != null) {
-        State after = returned(frame);
+        State after = returned(frame, effort);
         for (int node : parts[i].ends()) {
-          walkBelow(node, after, path, bits);
+          walkBelow(node, after, path, bits, effort);
         }
       }
     }
@@ -208,29 +238,30 @@ public final class CompiledGrammar {
   }
 
   /// The tokens of a tree that may come, each looked at.
-  private TokenMask walk(State from, TokenTree tree) {
+  private TokenMask walk(State from, TokenTree tree, Effort effort) {
     long[] bits = new long[words()];
     State[] path = new State[tree.height() + 1];
     path[0] = from;
-    walk(tree, 0, tree.nodes(), 0, path, bits);
+    walk(tree, 0, tree.nodes(), 0, path, bits, effort);
     return TokenMask.of(bits);
   }
 
-  private void walkBelow(int node, State from, State[] path, long[] bits) {
+  private void walkBelow(int node, State from, State[] path, long[] bits, Effort effort) {
     TokenTree tree = vocabulary.shortTokens();
     path[0] = from;
-    walk(tree, node + 1, tree.end(node), tree.depth(node) + 1, path, bits);
+    walk(tree, node + 1, tree.end(node), tree.depth(node) + 1, path, bits, effort);
   }
 
   /// Follows the nodes `[node, end)` of a tree.
   ///
   /// @param base depth of the first
   /// @param path `path[0]` is the state before the first
-  private void walk(TokenTree tree, int node, int end, int base, State[] path, long[] bits) {
+  private void walk(
+      TokenTree tree, int node, int end, int base, State[] path, long[] bits, Effort effort) {
     int at = node;
     while (at < end) {
       int depth = tree.depth(at) - base;
-      State after = after(path[depth], tree.value(at));
+      State after = after(path[depth], tree.value(at), effort);
       if (after.dead) {
         at = tree.end(at);
         continue;
@@ -241,18 +272,18 @@ public final class CompiledGrammar {
     }
   }
 
-  private PositionMask positionMask(int position) {
+  private PositionMask positionMask(int position, Effort effort) {
     Memory now = memory;
     PositionMask known = now.masks[position];
     if (known == null) {
-      known = findMask(position);
+      known = findMask(position, effort);
       now.masks[position] = known;
       now.add(known.tokens().bytes() + 4L * known.ends().length + 48);
     }
     return known;
   }
 
-  private PositionMask findMask(int position) {
+  private PositionMask findMask(int position, Effort effort) {
     TokenTree tree = vocabulary.shortTokens();
     State[] path = new State[tree.height() + 1];
     path[0] =
@@ -271,7 +302,7 @@ public final class CompiledGrammar {
     int at = 0;
     while (at < tree.nodes()) {
       int depth = tree.depth(at);
-      State after = after(path[depth], tree.value(at));
+      State after = after(path[depth], tree.value(at), effort);
       height = Math.max(height, after.cut ? MAX_DEPTH + 1 : after.height);
       if (after.dead) {
         at = tree.end(at);
@@ -293,6 +324,7 @@ public final class CompiledGrammar {
   /// Collects what is reached without a byte: called rules are entered, finished ones left.
   private final class Closure {
     private final Memory now;
+    private final Effort effort;
     private int[] positions = new int[8];
     private @Nullable Frame[] frames = new Frame[8];
     private int count;
@@ -301,8 +333,9 @@ public final class CompiledGrammar {
     private boolean cut;
     private int height;
 
-    Closure(Memory now) {
+    Closure(Memory now, Effort effort) {
       this.now = now;
+      this.effort = effort;
     }
 
     void add(int position, @Nullable Frame frame) {
@@ -311,6 +344,7 @@ public final class CompiledGrammar {
         cut = true;
         return;
       }
+      effort.add(1 + count);
       for (int i = 0; i < count; i++) {
         if (positions[i] == position && Objects.equals(frames[i], frame)) {
           return;

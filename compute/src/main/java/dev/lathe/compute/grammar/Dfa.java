@@ -6,7 +6,6 @@ import java.util.BitSet;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /// A deterministic automaton over ranges of symbols: at most one transition of a state for a
@@ -190,6 +189,7 @@ final class Dfa {
     int id = 0;
     while (!open.isEmpty()) {
       long pair = open.remove();
+      work.steps(16);
       int mine = (int) (pair >> 32);
       int theirs = (int) pair;
       int u = theirs < 0 ? 0 : other.first[theirs];
@@ -239,6 +239,7 @@ final class Dfa {
   /// The smallest automaton of the same texts; states are numbered in the order in which they are
   /// reached, so that equal languages give equal automata.
   Dfa minimised(Work work) {
+    work.steps(8L * (states() + low.length));
     BitSet useful = useful();
     if (!useful.get(0)) {
       Builder none = new Builder(work);
@@ -300,14 +301,15 @@ final class Dfa {
 
   /// First symbols of the classes of symbols that no transition tells apart, ascending.
   private int[] cuts(BitSet useful) {
-    TreeSet<Integer> cuts = new TreeSet<>();
+    int[] cuts = new int[2 * low.length];
+    int count = 0;
     for (int s = useful.nextSetBit(0); s >= 0; s = useful.nextSetBit(s + 1)) {
       for (int t = first[s]; t < first[s + 1]; t++) {
-        cuts.add(low[t]);
-        cuts.add(high[t] + 1);
+        cuts[count++] = low[t];
+        cuts[count++] = high[t] + 1;
       }
     }
-    return cuts.stream().mapToInt(Integer::intValue).toArray();
+    return Arrays.stream(cuts, 0, count).sorted().distinct().toArray();
   }
 
   private Dfa quotient(int[] block, BitSet useful, Work work) {
@@ -359,8 +361,9 @@ final class Dfa {
       for (int s = useful.nextSetBit(0); s >= 0; s = useful.nextSetBit(s + 1)) {
         for (int t = first[s]; t < first[s + 1]; t++) {
           if (useful.get(target[t])) {
-            count += index(cuts, high[t] + 1) - index(cuts, low[t]);
-            work.steps(1);
+            int labels = index(cuts, high[t] + 1) - index(cuts, low[t]);
+            work.steps(8L * labels);
+            count += labels;
           }
         }
       }

@@ -23,6 +23,7 @@ import java.util.TreeMap;
 /// output. Not supported: a token that is excluded, `!<…>`.
 final class EbnfParser {
   private static final String ROOT = "root";
+  private static final int PROBLEMS_SHOWN = 20;
 
   private final String source;
   private final GrammarLimits limits;
@@ -79,16 +80,23 @@ final class EbnfParser {
           "the grammar has no rule 'root'" + Nearest.hint(ROOT, rules.keySet()),
           "say what the whole output is: root ::= …");
     }
-    List<String> missing = new ArrayList<>();
-    used.forEach((name, where) -> {
-      if (!rules.containsKey(name)) {
-        missing.add(
-            "'" + name + "' (line " + line(where) + Nearest.hint(name, rules.keySet()) + ")");
-      }
-    });
+    List<String> missing = used.keySet().stream().filter(name -> !rules.containsKey(name)).toList();
     if (!missing.isEmpty()) {
+      List<String> shown =
+          missing.stream()
+              .limit(PROBLEMS_SHOWN)
+              .map(name ->
+                  "'%s' (line %d%s)"
+                      .formatted(
+                          name,
+                          line(used.getOrDefault(name, 0)),
+                          Nearest.hint(name, rules.keySet())))
+              .toList();
+      int more = missing.size() - shown.size();
       throw LatheException.user(
-          "the grammar uses rules that it does not have: " + String.join(", ", missing),
+          "the grammar uses rules that it does not have: "
+              + String.join(", ", shown)
+              + (more > 0 ? " and " + more + " more" : ""),
           "define them");
     }
   }
@@ -188,6 +196,7 @@ final class EbnfParser {
 
   private Expression repeated(Expression part) {
     Expression result = part;
+    int times = 0;
     while (at < source.length() && "*+?{".indexOf(source.charAt(at)) >= 0) {
       char kind = source.charAt(at++);
       result =
@@ -197,8 +206,9 @@ final class EbnfParser {
             case '?' -> new Repeat(result, 0, 1);
             default -> counted(result);
           };
-      if (++depth > 2 * limits.nesting()) {
-        throw wrong("repetitions are repeated too often", "use rules");
+      if (++times > limits.nesting()) {
+        throw wrong(
+            "a repetition is repeated more than " + limits.nesting() + " times", "use rules");
       }
       space(false);
     }
@@ -251,7 +261,7 @@ final class EbnfParser {
     if (negated) {
       at++;
     }
-    CharacterSet set = CharacterSet.NONE;
+    List<CharacterSet> parts = new ArrayList<>();
     while (at < source.length() && source.charAt(at) != ']') {
       int first = character();
       int last = first;
@@ -262,13 +272,14 @@ final class EbnfParser {
       if (last < first) {
         throw wrong("a range ends below its beginning", "swap its ends");
       }
-      set = set.or(CharacterSet.of(first, last));
+      parts.add(CharacterSet.of(first, last));
     }
     if (at == source.length()) {
       at = start;
       throw wrong("a class is not closed", "close it with ']'");
     }
     at++;
+    CharacterSet set = CharacterSet.union(parts);
     return new Characters(negated ? set.not() : set, Spelling.PLAIN);
   }
 

@@ -92,10 +92,29 @@ final class JsonSchema {
   /// @throws LatheException naming everything that cannot be held to
   static Map<String, Expression> rules(JsonNode schema, String name, Work work) {
     JsonSchema reader = new JsonSchema(schema, work);
+    reader.findInfinite(schema, ROOT);
+    reader.requireNoProblems();
     reader.readAll();
+    reader.requireNoProblems();
     Map<String, Expression> rules = new LinkedHashMap<>(JsonRules.rules());
     new SchemaRules(reader.algebra, rules, work).add(name, reader.resolved(ROOT));
     return rules;
+  }
+
+  private void findInfinite(JsonNode node, String pointer) {
+    if (node.isDouble() && !Double.isFinite(node.doubleValue())) {
+      problem(pointer, "is beyond " + Double.MAX_VALUE);
+    }
+    for (int i = 0; i < node.size() && node.isArray(); i++) {
+      if (node.get(i).isContainerNode() || node.get(i).isDouble()) {
+        findInfinite(node.get(i), child(pointer, String.valueOf(i)));
+      }
+    }
+    for (var field : node.properties()) {
+      if (field.getValue().isContainerNode() || field.getValue().isDouble()) {
+        findInfinite(field.getValue(), child(pointer, field.getKey()));
+      }
+    }
   }
 
   private void readAll() {
@@ -103,6 +122,9 @@ final class JsonSchema {
     while (!unread.isEmpty()) {
       resolved(unread.remove());
     }
+  }
+
+  private void requireNoProblems() {
     if (!problems.isEmpty()) {
       throw LatheException.user(
           "the schema cannot be held to: " + String.join("; ", problems),
@@ -139,7 +161,8 @@ final class JsonSchema {
     }
   }
 
-  private static String child(String pointer, String name) {
+  private String child(String pointer, String name) {
+    work.steps((pointer.length() + name.length()) / 8);
     return pointer + "/" + name.replace("~", "~0").replace("/", "~1");
   }
 

@@ -27,6 +27,7 @@ final class Nfa {
   private int[] high = new int[64];
   private int[] target = new int[64];
   private int edges;
+  private boolean endMatters;
 
   Nfa(Work work) {
     this.work = work;
@@ -62,6 +63,7 @@ final class Nfa {
 
   void empty(int from, int to, Place place) {
     edge(from, EMPTY, place.ordinal(), to);
+    endMatters |= place == Place.END;
   }
 
   /// The minimal deterministic automaton of the texts that lead from one state to another.
@@ -119,6 +121,9 @@ final class Nfa {
     }
 
     private boolean accepts(int[] subset) {
+      if (!endMatters) {
+        return Arrays.binarySearch(subset, end) >= 0;
+      }
       for (int state : closure(subset, subset.length, false, true)) {
         if (state == end) {
           return true;
@@ -146,7 +151,7 @@ final class Nfa {
           }
         }
       }
-      work.steps(reachedCount);
+      work.steps(4 + 4L * reachedCount);
       int[] sorted = Arrays.copyOf(reached, reachedCount);
       Arrays.sort(sorted);
       return sorted;
@@ -175,6 +180,7 @@ final class Nfa {
           count += low[edge] == EMPTY ? 0 : 1;
         }
       }
+      work.steps(subset.length + 4L * count);
       long[] byLow = new long[count];
       int at = 0;
       for (int state : subset) {
@@ -194,6 +200,8 @@ final class Nfa {
       int activeCount = 0;
       int next = 0;
       int symbol = 0;
+      int[] before = {};
+      int to = 0;
       while (next < byLow.length || activeCount > 0) {
         if (activeCount == 0) {
           symbol = (int) (byLow[next] >> 32);
@@ -208,7 +216,11 @@ final class Nfa {
           targets[i] = target[active[i]];
         }
         work.steps(activeCount);
-        dfa.transition(id, symbol, last, id(closure(targets, activeCount, false, false)));
+        if (!Arrays.equals(targets, before)) {
+          before = targets;
+          to = id(closure(targets, activeCount, false, false));
+        }
+        dfa.transition(id, symbol, last, to);
         int kept = 0;
         for (int i = 0; i < activeCount; i++) {
           if (high[active[i]] > last) {

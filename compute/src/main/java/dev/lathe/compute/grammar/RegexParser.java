@@ -53,19 +53,21 @@ final class RegexParser {
   ///
   /// @throws LatheException naming what is wrong or not supported, and where
   static Dfa whole(String pattern, Work work) {
-    Node node = new RegexParser(pattern, work).parse();
+    RegexParser parser = new RegexParser(pattern, work);
+    Node node = parser.parse();
     Nfa nfa = new Nfa(work);
     int start = nfa.state();
-    return nfa.determinised(start, write(node, nfa, start));
+    return nfa.determinised(start, parser.write(node, nfa, start));
   }
 
   /// The texts in which a part matches.
   static Dfa somewhere(String pattern, Work work) {
-    Node node = new RegexParser(pattern, work).parse();
+    RegexParser parser = new RegexParser(pattern, work);
+    Node node = parser.parse();
     Nfa nfa = new Nfa(work);
     Node anything = new Node.Repeat(new Node.Characters(CharacterSet.ALL), 0, Integer.MAX_VALUE);
     int start = nfa.state();
-    int end = write(new Node.Sequence(List.of(anything, node, anything)), nfa, start);
+    int end = parser.write(new Node.Sequence(List.of(anything, node, anything)), nfa, start);
     return nfa.determinised(start, end);
   }
 
@@ -77,7 +79,8 @@ final class RegexParser {
     return pattern.toString();
   }
 
-  private static int write(Node node, Nfa nfa, int from) {
+  private int write(Node node, Nfa nfa, int from) {
+    work.steps(1);
     switch (node) {
       case Node.Characters(var set) -> {
         int end = nfa.state();
@@ -113,7 +116,7 @@ final class RegexParser {
     }
   }
 
-  private static int write(Node.Repeat repeat, Nfa nfa, int from) {
+  private int write(Node.Repeat repeat, Nfa nfa, int from) {
     int last = from;
     for (int i = 0; i < repeat.least(); i++) {
       last = write(repeat.body(), nfa, last);
@@ -330,9 +333,9 @@ final class RegexParser {
     at += Character.charCount(c);
     return switch (c) {
       case 'd' -> DIGIT;
-      case 'D' -> CharacterSet.where(Character::isDigit).not();
+      case 'D' -> work.characters("\\D", each -> !Character.isDigit(each));
       case 'w' -> WORD;
-      case 'W' -> CharacterSet.where(RegexParser::isWord).not();
+      case 'W' -> work.characters("\\W", each -> !isWord(each));
       case 's' -> SPACE;
       case 'S' -> ANY_SPACE.not();
       case 't' -> CharacterSet.of('\t');
@@ -420,14 +423,16 @@ final class RegexParser {
     CharacterSet found = CharacterSet.NONE;
     if (types != null) {
       found =
-          CharacterSet.where(c -> {
-            for (int type : types) {
-              if (Character.getType(c) == type) {
-                return true;
-              }
-            }
-            return false;
-          });
+          work.characters(
+              name,
+              c -> {
+                for (int type : types) {
+                  if (Character.getType(c) == type) {
+                    return true;
+                  }
+                }
+                return false;
+              });
     } else if (name.matches("(sc|Script)=\\w+")) {
       found = script(name.substring(name.indexOf('=') + 1));
     } else {
@@ -442,7 +447,7 @@ final class RegexParser {
   private CharacterSet script(String name) {
     try {
       UnicodeScript script = UnicodeScript.forName(name);
-      return CharacterSet.where(c -> UnicodeScript.of(c) == script);
+      return work.characters("Script=" + script, c -> UnicodeScript.of(c) == script);
     } catch (IllegalArgumentException e) {
       throw wrong("there is no script '" + name + "'", "use a script's name in Unicode");
     }
@@ -455,16 +460,18 @@ final class RegexParser {
     if (negated) {
       at++;
     }
-    CharacterSet set = CharacterSet.NONE;
+    List<CharacterSet> parts = new ArrayList<>();
     while (at < pattern.length() && pattern.charAt(at) != ']') {
-      work.steps(1);
-      set = set.or(range());
+      CharacterSet part = range();
+      work.steps(part.ranges() + 1);
+      parts.add(part);
     }
     if (at == pattern.length()) {
       at = start;
       throw wrong("a class is not closed", "close it with ']'");
     }
     at++;
+    CharacterSet set = CharacterSet.union(parts);
     return negated ? set.not() : set;
   }
 

@@ -3,6 +3,8 @@ package dev.lathe.compute.grammar;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
 import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -92,18 +94,36 @@ sealed interface Schema {
 
   /// Values of any of these.
   record Options(List<Schema> options) implements Schema {
+    private static final int MOST_COMPARED = 100;
+
     public Options {
       options = List.copyOf(options);
     }
 
     static Schema of(List<Schema> options) {
-      List<Schema> possible =
-          options.stream().filter(each -> !each.equals(NOTHING)).distinct().toList();
+      List<Schema> possible = distinct(options);
       return switch (possible.size()) {
         case 0 -> NOTHING;
         case 1 -> possible.getFirst();
         default -> possible.contains(ANYTHING) ? ANYTHING : new Options(possible);
       };
+    }
+
+    /// Each possible option once; but among many, those that are no constants are not compared,
+    /// because a stranger can give them equal hashes.
+    private static List<Schema> distinct(List<Schema> options) {
+      Set<Object> seen = new HashSet<>();
+      List<Schema> kept = new ArrayList<>();
+      for (Schema option : options) {
+        boolean repeated =
+            option instanceof Constant(JsonNode value)
+                ? !seen.add(value.toString())
+                : options.size() <= MOST_COMPARED && !seen.add(option);
+        if (!repeated && !option.equals(NOTHING)) {
+          kept.add(option);
+        }
+      }
+      return kept;
     }
   }
 

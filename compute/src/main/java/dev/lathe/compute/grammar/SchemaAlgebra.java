@@ -382,12 +382,14 @@ final class SchemaAlgebra {
     };
   }
 
-  private static boolean equal(JsonNode a, JsonNode b) {
+  private boolean equal(JsonNode a, JsonNode b) {
     return a.equals(
-        (left, right) ->
-            left.isNumber() && right.isNumber()
-                ? left.decimalValue().compareTo(right.decimalValue())
-                : left.equals(right) ? 0 : 1,
+        (left, right) -> {
+          work.steps(4);
+          return left.isNumber() && right.isNumber()
+              ? left.decimalValue().compareTo(right.decimalValue())
+              : left.equals(right) ? 0 : 1;
+        },
         b);
   }
 

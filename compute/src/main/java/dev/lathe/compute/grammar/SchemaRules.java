@@ -25,7 +25,7 @@ final class SchemaRules {
   private final Map<String, Expression> rules;
   private final Work work;
   private final NumberTexts numberTexts;
-  private final Map<Schema, Expression> known = new HashMap<>();
+  private final Map<Key, Rule> known = new HashMap<>();
   private final Deque<Schema> open = new ArrayDeque<>();
 
   /// @param rules is added to
@@ -41,7 +41,7 @@ final class SchemaRules {
     rules.put(name, expression(schema));
     while (!open.isEmpty()) {
       Schema next = open.remove();
-      rules.put(((Rule) known.getOrDefault(next, JsonRules.VALUE)).name(), body(next));
+      rules.put(rule(next).name(), body(next));
     }
   }
 
@@ -57,13 +57,38 @@ final class SchemaRules {
       case Numbers numbers when numbers.equals(new Numbers(false, null, null, Set.of())) ->
           JsonRules.NUMBER;
       case Numbers _, Strings _, Items _, Properties _, Schema.Reference _, Schema.Both _ ->
-          known.computeIfAbsent(
-              schema,
-              key -> {
-                open.add(key);
-                return new Rule("#" + known.size());
-              });
+          rule(schema);
     };
+  }
+
+  private Rule rule(Schema schema) {
+    return known.computeIfAbsent(
+        new Key(schema),
+        key -> {
+          open.add(schema);
+          return new Rule("#" + known.size());
+        });
+  }
+
+  /// A schema to look up; comparisons are counted, because a stranger can give schemas equal
+  /// hashes.
+  private final class Key {
+    private final Schema schema;
+
+    Key(Schema schema) {
+      this.schema = schema;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      work.steps(20);
+      return other instanceof Key key && schema.equals(key.schema);
+    }
+
+    @Override
+    public int hashCode() {
+      return schema.hashCode();
+    }
   }
 
   private Expression body(Schema schema) {

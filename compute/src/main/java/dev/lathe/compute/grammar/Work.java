@@ -1,11 +1,15 @@
 package dev.lathe.compute.grammar;
 
 import dev.lathe.compute.LatheException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.IntPredicate;
 
 /// What one compilation has used of its limits. Steps are counted, not seconds, so that the same
 /// grammar is refused everywhere or nowhere. For one thread.
 final class Work {
   private final GrammarLimits limits;
+  private final Map<String, CharacterSet> sets = new HashMap<>();
   private long states;
   private long steps;
 
@@ -30,10 +34,23 @@ final class Work {
     steps(count);
   }
 
+  /// The characters for which something holds, looked through at the first call for the name.
+  ///
+  /// @throws LatheException when that is too much
+  CharacterSet characters(String name, IntPredicate holds) {
+    CharacterSet known = sets.get(name);
+    if (known == null) {
+      steps(CharacterSet.LAST);
+      known = CharacterSet.where(holds);
+      sets.put(name, known);
+    }
+    return known;
+  }
+
   /// Counts looks at states and edges.
   ///
   /// @throws LatheException when these are too many
-  void steps(int count) {
+  void steps(long count) {
     steps += count;
     if (steps > limits.steps()) {
       throw LatheException.user(
