@@ -4,11 +4,15 @@ package dev.lathe.compute.kernel;
 ///
 /// The result of a row never depends on the rows computed beside it.
 public sealed interface Kernel permits VectorKernel, ScalarKernel {
-  /// The Vector API where module `jdk.incubator.vector` is resolved and its vectors divide a panel;
-  /// else the scalar loops.
+  /// The Vector API where the JVM was started with it and its vectors divide a panel; else the scalar
+  /// loops.
   static Kernel best() {
-    boolean resolved = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
-    return resolved && VectorKernel.fits() ? new VectorKernel() : new ScalarKernel();
+    try {
+      Class.forName("jdk.incubator.vector.FloatVector", false, Kernel.class.getClassLoader());
+    } catch (ClassNotFoundException missing) {
+      return new ScalarKernel();
+    }
+    return VectorKernel.fits() ? new VectorKernel() : new ScalarKernel();
   }
 
   /// What runs, for messages: `vector, 16 lanes` or `scalar`.
