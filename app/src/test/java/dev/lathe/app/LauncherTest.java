@@ -336,6 +336,25 @@ class LauncherTest {
   }
 
   @Test
+  void theCopyOfTheVectorApiIsUsedWithTheJdkItWasMadeFromOnly() throws Exception {
+    jdk("opt/jdk", "25");
+    maven("3.9.1");
+    lathe(Map.of(), "version");
+    Path copy = checkout.resolve("app/target/vector.jar");
+    Files.writeString(copy, "classes");
+    Path release = checkout.resolve("app/target/vector.jar.release");
+    Files.copy(folder.resolve("opt/jdk/release"), release);
+
+    assertThat(lathe(Map.of(), "chat", "m").out())
+        .contains("-Xbootclasspath/a:" + copy + " ", "java.base/jdk.internal.vm.vector=ALL-UNNAMED")
+        .doesNotContain("incubator", "lathe.stderr");
+    Files.writeString(release, "another");
+    assertThat(lathe(Map.of(), "chat", "m").out())
+        .contains("--add-modules jdk.incubator.vector", "-Dlathe.stderr=3")
+        .doesNotContain("bootclasspath");
+  }
+
+  @Test
   void testIsMavensVerifyOrOneModule() throws Exception {
     jdk("opt/jdk", "25");
     maven("3.9.1");
