@@ -21,13 +21,10 @@ final class Disk {
 
   private Disk() {}
 
-  /// Free bytes for this user at a folder that exists.
+  /// Free bytes for this user at a folder that exists, also where its disk is in no table of
+  /// mounts, as in a changed root.
   static long usable(Path folder) {
-    try {
-      return Files.getFileStore(folder).getUsableSpace();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return folder.toFile().getUsableSpace();
   }
 
   /// Refuses a pull that cannot fit.

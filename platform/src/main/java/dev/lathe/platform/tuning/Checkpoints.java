@@ -131,21 +131,17 @@ final class Checkpoints {
       values += factor.a().length + factor.b().length;
     }
     long needed = values * Float.BYTES * (job.recipe().output().savesOnlyModel() ? 1 : 4);
-    try {
-      long free = Files.getFileStore(directory).getUsableSpace();
-      if (free < needed + SLACK_BYTES) {
-        throw LatheException.capacity(
-            "the next checkpoint needs "
-                + ((needed + SLACK_BYTES) >> 20)
-                + " MiB in '"
-                + directory
-                + "', the disk has "
-                + (free >> 20)
-                + " MiB left",
-            "free some space and run the same command again; earlier checkpoints are whole");
-      }
-    } catch (IOException e) {
-      throw DurableFiles.failure(directory, e);
+    long free = directory.toFile().getUsableSpace();
+    if (free < needed + SLACK_BYTES) {
+      throw LatheException.capacity(
+          "the next checkpoint needs "
+              + ((needed + SLACK_BYTES) >> 20)
+              + " MiB in '"
+              + directory
+              + "', the disk has "
+              + (free >> 20)
+              + " MiB left",
+          "free some space and run the same command again; earlier checkpoints are whole");
     }
   }
 
