@@ -72,7 +72,9 @@ final class Generation implements Task {
     sequence.append(token);
     stream.deliver(
         new TokenEvent.Token(
-            token, alternatives < 0 ? null : sampler.likelihood(token, raw, 0, alternatives)));
+            token,
+            alternatives < 0 ? null : sampler.likelihood(token, raw, 0, alternatives),
+            System.nanoTime()));
     sampler.accept(token);
     if (sampler.mustStop()) {
       return Reason.STOP;

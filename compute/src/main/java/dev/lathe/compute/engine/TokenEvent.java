@@ -14,7 +14,8 @@ public sealed interface TokenEvent {
   /// One generated token.
   ///
   /// @param likelihood where log-probabilities were asked for
-  record Token(int id, @Nullable Likelihood likelihood) implements TokenEvent {}
+  /// @param nanos when the engine had it, by [System#nanoTime]
+  record Token(int id, @Nullable Likelihood likelihood, long nanos) implements TokenEvent {}
 
   /// The regular end.
   ///

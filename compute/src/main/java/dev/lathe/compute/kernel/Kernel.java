@@ -4,8 +4,8 @@ package dev.lathe.compute.kernel;
 ///
 /// The result of a row never depends on the rows computed beside it.
 public sealed interface Kernel permits VectorKernel, ScalarKernel {
-  /// The Vector API where the JVM was started with it and its vectors divide a panel; else the scalar
-  /// loops.
+  /// The Vector API where the JVM was started with it and its vectors divide a panel; else the
+  /// scalar loops.
   static Kernel best() {
     try {
       Class.forName("jdk.incubator.vector.FloatVector", false, Kernel.class.getClassLoader());

@@ -93,12 +93,11 @@ public final class ReplyStream implements AutoCloseable {
 
   private String token(TokenEvent.Token token) {
     outputTokens++;
-    long now = System.nanoTime();
     if (outputTokens == 1) {
-      firstAt = now;
+      firstAt = token.nanos();
     }
-    listener.came(outputTokens, now - lastAt);
-    lastAt = now;
+    listener.came(outputTokens, token.nanos() - lastAt);
+    lastAt = token.nanos();
     if (token.likelihood() != null) {
       scored.add(new Piece.Scored(token.likelihood(), decoded));
     }

@@ -81,6 +81,28 @@ class GeneratorTest {
   }
 
   @Test
+  void theTimesOfTokensAreTheEnginesAlsoForAReaderWhoComesLate() throws InterruptedException {
+    List<Long> waits = new ArrayList<>();
+    long began = System.nanoTime();
+    AnswerStream answer =
+        generator.answer(
+            ask(chat("hello"), null, 20),
+            AnswerStream.Reading.WHOLE,
+            (number, nanos) -> waits.add(nanos));
+    while (generator.status().running() + generator.status().waiting() > 0) {
+      Thread.sleep(1);
+    }
+    long ended = System.nanoTime();
+    while (answer.next().isPresent()) {
+      // the times are told meanwhile
+    }
+
+    assertThat(waits).hasSize(20).allMatch(nanos -> nanos >= 0);
+    assertThat(waits.stream().mapToLong(Long::longValue).sum()).isBetween(1L, ended - began);
+    answer.close();
+  }
+
+  @Test
   void batchGivesTheSameRepliesInOrderAsOneByOne() throws InterruptedException {
     List<Ask> asks = new ArrayList<>();
     List<Reply> single = new ArrayList<>();

@@ -8,6 +8,7 @@ import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
 import dev.lathe.app.http.Shape;
 import dev.lathe.app.http.serving.Serving;
+import dev.lathe.app.http.serving.TokenLogprobs;
 import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.text.ToolCall;
 import dev.lathe.platform.access.Operation;
@@ -81,7 +82,8 @@ final class OllamaAnswers {
     }
     if (request.isEmpty()) {
       OllamaLine.End end = new OllamaLine.End("load", null);
-      call.send(shape, new OllamaLine(request.model(), clock.instant(), "", null, List.of(), end));
+      call.send(
+          shape, new OllamaLine(request.model(), clock.instant(), "", null, List.of(), null, end));
       return;
     }
     Serving.Ready ready = ready(request);
@@ -92,7 +94,7 @@ final class OllamaAnswers {
             request.options().sampling(),
             request.options().until(ready.prompt().length, serving.generator().context()),
             ready.constraint(),
-            Logprobs.NONE,
+            request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs()),
             serving.terms(call.caller(), "", 0));
     serving.answer(
         call,
@@ -162,27 +164,48 @@ final class OllamaAnswers {
       StringBuilder text = new StringBuilder();
       StringBuilder thoughts = new StringBuilder();
       List<ToolCall> calls = new ArrayList<>();
+      List<TokenLogprobs.Entry> logprobs = new ArrayList<>();
       OllamaLine.End end = null;
       for (Optional<Event> event = first; event.isPresent(); event = answers.next()) {
         for (OllamaLine line : lines(event.get())) {
           text.append(line.text());
           thoughts.append(line.thoughts() == null ? "" : line.thoughts());
           calls.addAll(line.calls());
+          logprobs.addAll(line.logprobs() == null ? List.of() : line.logprobs());
           end = line.end();
         }
       }
       String thought = thoughts.isEmpty() ? null : thoughts.toString();
       call.send(
           shape,
-          new OllamaLine(request.model(), clock.instant(), text.toString(), thought, calls, end));
+          new OllamaLine(
+              request.model(),
+              clock.instant(),
+              text.toString(),
+              thought,
+              calls,
+              request.topLogprobs() < 0 ? null : logprobs,
+              end));
     }
 
     private List<OllamaLine> lines(Event event) {
       return switch (event) {
-        case Event.Came came -> came.step().parts().stream().flatMap(this::line).toList();
+        case Event.Came came -> lines(came.step());
         case Event.Ended ended -> List.of(line("", null, List.of(), end(ended.reply())));
         case Event.Failed failed -> throw Refusal.of(failed.error());
       };
+    }
+
+    /// The tokens of a step stand in its first line, or in one of their own.
+    private List<OllamaLine> lines(AnswerStream.Step step) {
+      List<OllamaLine> lines = new ArrayList<>(step.parts().stream().flatMap(this::line).toList());
+      if (request.topLogprobs() >= 0 && !step.tokens().isEmpty()) {
+        OllamaLine first = lines.isEmpty() ? line("", null, List.of(), null) : lines.removeFirst();
+        List<TokenLogprobs.Entry> logprobs =
+            TokenLogprobs.of(step.tokens(), serving.generator().tokenizer()).content();
+        lines.addFirst(first.with(logprobs));
+      }
+      return lines;
     }
 
     private Stream<OllamaLine> line(Part part) {
@@ -215,7 +238,7 @@ final class OllamaAnswers {
         @Nullable String thoughts,
         List<ToolCall> calls,
         OllamaLine.@Nullable End end) {
-      return new OllamaLine(request.model(), clock.instant(), text, thoughts, calls, end);
+      return new OllamaLine(request.model(), clock.instant(), text, thoughts, calls, null, end);
     }
 
     private static OllamaLine.End end(Reply reply) {

@@ -20,19 +20,26 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// `/api/embed`: texts as vectors of length 1.
+/// `/api/embed` and its forerunner `/api/embeddings`: texts as vectors of length 1.
 record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens) {
+  private static final String MODEL = "name of the base, of an adapter, or an alias";
   private static final int MOST_TEXTS = 2048;
 
   /// What is asked for.
   ///
   /// @param truncate whether texts that do not fit are cut; otherwise they are refused
   /// @param dimensions numbers of each vector; null: as many as the model has
-  record Request(String model, List<String> texts, boolean truncate, @Nullable Integer dimensions) {
+  /// @param parameter where the texts stand in the request
+  record Request(
+      String model,
+      List<String> texts,
+      boolean truncate,
+      @Nullable Integer dimensions,
+      String parameter) {
     static Request read(Fields in) {
       Request request =
           new Request(
-              in.field("model", "name of the base, of an adapter, or an alias").text(),
+              in.field("model", MODEL).text(),
               in.field("input", "one text, or several")
                   .someAny(
                       () -> Schemas.either(Schemas.text(), Schemas.list(Schemas.text())),
@@ -41,10 +48,20 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
               in.field("truncate", "whether texts that do not fit are cut; else refused")
                   .flag(false),
               in.field("dimensions", "as many as the model has, nothing else")
-                  .wholeOrNull(Range.from(1)));
+                  .wholeOrNull(Range.from(1)),
+              "input");
       in.refused("options", "nothing of a vector can be chosen", "{}");
       OllamaRequest.keepAlive(in);
       return request;
+    }
+
+    static Request single(Fields in) {
+      String model = in.field("model", MODEL).text();
+      String prompt = in.field("prompt", "the text; an empty one only loads the model").text("");
+      in.refused("options", "nothing of a vector can be chosen", "{}");
+      OllamaRequest.keepAlive(in);
+      List<String> texts = prompt.isEmpty() ? List.of() : List.of(prompt);
+      return new Request(model, texts, false, null, "prompt");
     }
 
     private static List<String> texts(JsonNode found) {
@@ -87,17 +104,51 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
           .whole("prompt_eval_count", "tokens of all texts", OllamaEmbed::tokens)
           .build();
 
-  static Route route(Serving serving) {
-    return Route.post("/api/embed")
-        .needs(Operation.EMBED)
-        .summary("Turn texts into vectors, as Ollama does")
-        .gives(SHAPE)
-        .fails(Serving.FAULTS)
-        .errorsAs(OllamaRoutes.ERROR)
-        .by("OllamaEmbedRequest", Request::read, (call, request) -> embed(serving, call, request));
+  private static final Shape<OllamaEmbed> SINGLE =
+      Shape.<OllamaEmbed>named("OllamaEmbedding")
+          .list(
+              "embedding",
+              Schemas.number(),
+              "a vector of length 1; empty for an empty prompt",
+              OllamaEmbed::numbers,
+              (out, number) -> out.writeNumber(number))
+          .build();
+
+  private List<Float> numbers() {
+    List<Float> numbers = new ArrayList<>();
+    for (float[] vector : vectors) {
+      for (float number : vector) {
+        numbers.add(number);
+      }
+    }
+    return numbers;
   }
 
-  private static void embed(Serving serving, Call call, Request request)
+  static List<Route> routes(Serving serving) {
+    return List.of(
+        route("/api/embed", "Turn texts into vectors, as Ollama does")
+            .gives(SHAPE)
+            .by(
+                "OllamaEmbedRequest",
+                Request::read,
+                (call, request) -> call.send(SHAPE, embed(serving, call, request))),
+        route("/api/embeddings", "Turn a text into a vector, as Ollama did before /api/embed")
+            .gives(SINGLE)
+            .by(
+                "OllamaEmbeddingRequest",
+                Request::single,
+                (call, request) -> call.send(SINGLE, embed(serving, call, request))));
+  }
+
+  private static Route.Builder route(String path, String summary) {
+    return Route.post(path)
+        .needs(Operation.EMBED)
+        .summary(summary)
+        .fails(Serving.FAULTS)
+        .errorsAs(OllamaRoutes.ERROR);
+  }
+
+  private static OllamaEmbed embed(Serving serving, Call call, Request request)
       throws IOException, InterruptedException {
     long began = System.nanoTime();
     ServedModels.Model model = OllamaModels.model(serving, request.model);
@@ -111,22 +162,22 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
     }
     List<int[]> texts = new ArrayList<>();
     for (String text : request.texts) {
-      texts.add(tokens(serving, text, request.truncate));
+      texts.add(tokens(serving, text, request));
     }
     List<float[]> vectors =
         serving.embed(call, texts, model, Pooling.MEAN, serving.terms(call.caller(), "", 0));
     long tokens = texts.stream().mapToLong(text -> text.length).sum();
-    call.send(SHAPE, new OllamaEmbed(request.model, vectors, System.nanoTime() - began, tokens));
+    return new OllamaEmbed(request.model, vectors, System.nanoTime() - began, tokens);
   }
 
-  private static int[] tokens(Serving serving, String text, boolean truncate) {
+  private static int[] tokens(Serving serving, String text, Request request) {
     int most = serving.generator().context() - 1;
-    if (truncate) {
+    if (request.truncate) {
       int[] all = serving.generator().encode(new Prompt.Raw(text));
       if (all.length > most) {
         return Arrays.copyOf(all, most);
       }
     }
-    return serving.encode(new Prompt.Raw(text), "input");
+    return serving.encode(new Prompt.Raw(text), request.parameter);
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.lathe.app.http.Schemas;
 import dev.lathe.app.http.Shape;
+import dev.lathe.app.http.serving.TokenLogprobs;
 import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.text.ToolCall;
 import dev.lathe.platform.gateway.Reply;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// A line of an answer of `/api/chat` or `/api/generate`, or all of it.
 ///
 /// @param thoughts null where it does not think
+/// @param logprobs of the tokens of this line; null where there are none
 /// @param end in the last line only
 record OllamaLine(
     String model,
@@ -23,6 +25,7 @@ record OllamaLine(
     String text,
     @Nullable String thoughts,
     List<ToolCall> calls,
+    @Nullable List<TokenLogprobs.Entry> logprobs,
     @Nullable End end) {
   private static final double NANOS = 1e9;
 
@@ -30,6 +33,10 @@ record OllamaLine(
   ///
   /// @param counts null where nothing was generated
   record End(String reason, @Nullable Reply counts) {}
+
+  OllamaLine with(List<TokenLogprobs.Entry> tokens) {
+    return new OllamaLine(model, created, text, thoughts, calls, tokens, end);
+  }
 
   private static final Shape<ToolCall> FUNCTION =
       Shape.<ToolCall>named("OllamaFunction")
@@ -83,6 +90,12 @@ record OllamaLine(
 
   private static Shape<OllamaLine> ended(Shape.Builder<OllamaLine> shape) {
     return shape
+        .objects(
+            "logprobs",
+            "with `logprobs`: how likely its tokens were",
+            OllamaLine::logprobs,
+            TokenLogprobs.ENTRY)
+        .orLeftOut()
         .flag("done", "whether this is the last line", line -> line.end != null)
         .text(
             "done_reason",

@@ -9,6 +9,7 @@ import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Schemas;
 import dev.lathe.app.http.serving.Dialogue;
 import dev.lathe.app.http.serving.Tools;
+import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Message.Role;
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 /// @param raw the prompt as it stands, in place of messages; null where there are messages
 /// @param thinks whether the model is to think; null: as it likes
 /// @param format what the answer is held to
+/// @param topLogprobs likeliest tokens beside each token; -1 where no log-probabilities are wanted
 record OllamaRequest(
     String model,
     List<Message> messages,
@@ -36,6 +38,7 @@ record OllamaRequest(
     Tools tools,
     @Nullable Boolean thinks,
     Optional<Supplier<Grammar>> format,
+    int topLogprobs,
     OllamaOptions options,
     boolean stream) {
   private static final String MODEL = "name of the base, of an adapter, or an alias";
@@ -116,6 +119,7 @@ record OllamaRequest(
                     () -> Schemas.either(Schemas.text(), Schemas.object()),
                     Optional.empty(),
                     OllamaRequest::format),
+            topLogprobs(in),
             options == null ? OllamaOptions.USUAL : options,
             in.field("stream", "whether the answer is sent as it comes").flag(true));
     boolean nothing = messages.isEmpty() && raw == null;
@@ -124,9 +128,21 @@ record OllamaRequest(
     }
     in.refused("truncate", "a prompt that does not fit is refused", "false");
     in.refused("shift", "an answer ends where the context does", "false");
-    in.refused("logprobs", "ask /v1/chat/completions", "false");
-    in.refused("top_logprobs", "ask /v1/chat/completions", "0");
+    in.refused("width", "this server writes text", "0");
+    in.refused("height", "this server writes text", "0");
+    in.refused("steps", "this server writes text", "0");
     return request;
+  }
+
+  private static int topLogprobs(Fields in) {
+    boolean wanted = in.field("logprobs", "whether log-probabilities are given").flag(false);
+    int top =
+        in.field("top_logprobs", "likeliest tokens given beside each; needs logprobs")
+            .whole(Range.of(0, Logprobs.MOST), 0);
+    if (top > 0 && !wanted) {
+      in.problem("top_logprobs", "'top_logprobs' needs 'logprobs': true");
+    }
+    return wanted ? top : -1;
   }
 
   /// Reads how long the model is to be kept, which changes nothing: it stays.

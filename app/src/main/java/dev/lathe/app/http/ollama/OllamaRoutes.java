@@ -22,7 +22,7 @@ public final class OllamaRoutes {
     List<Route> routes = new ArrayList<>();
     routes.add(new OllamaAnswers(serving, clock).chat());
     routes.add(new OllamaAnswers(serving, clock).generate());
-    routes.add(OllamaEmbed.route(serving));
+    routes.addAll(OllamaEmbed.routes(serving));
     routes.addAll(OllamaModels.routes(serving));
     return routes;
   }

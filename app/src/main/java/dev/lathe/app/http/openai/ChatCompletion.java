@@ -1,6 +1,7 @@
 package dev.lathe.app.http.openai;
 
 import dev.lathe.app.http.Shape;
+import dev.lathe.app.http.serving.TokenLogprobs;
 import dev.lathe.compute.text.ToolCall;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -6,6 +6,7 @@ import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
 import dev.lathe.app.http.serving.Ids;
 import dev.lathe.app.http.serving.Serving;
+import dev.lathe.app.http.serving.TokenLogprobs;
 import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.text.ToolCall;

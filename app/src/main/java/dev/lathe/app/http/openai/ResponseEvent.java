@@ -2,6 +2,7 @@ package dev.lathe.app.http.openai;
 
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Shape;
+import dev.lathe.app.http.serving.TokenLogprobs;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

@@ -6,6 +6,7 @@ import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
 import dev.lathe.app.http.serving.Ids;
 import dev.lathe.app.http.serving.Serving;
+import dev.lathe.app.http.serving.TokenLogprobs;
 import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.platform.access.Operation;
 import dev.lathe.platform.gateway.AnswerStream.Part;

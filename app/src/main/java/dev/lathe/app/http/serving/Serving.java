@@ -181,7 +181,7 @@ public final class Serving {
     return alone(
         "tools",
         () -> {
-          Grammar calls = form.grammar(tools.offered(), choice, tools.parallel()).orElseThrow();
+          Grammar calls = form.grammar(tools.allowed(), choice, tools.parallel()).orElseThrow();
           if (!either) {
             return generator().constraint(calls, prompt);
           }

@@ -10,30 +10,39 @@ import dev.lathe.app.http.Schemas;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.tool.Tool;
 import dev.lathe.compute.tool.ToolChoice;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Tools that are offered to a model.
 ///
-/// @param offered none where it may call none
+/// @param offered what it is shown; none where it may call none
+/// @param allowed those of them that it may call
 /// @param parallel whether it may make several calls in one answer
-public record Tools(List<Tool> offered, ToolChoice choice, boolean parallel) {
+public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, boolean parallel) {
   public static final Tools NONE = new Tools(List.of(), new ToolChoice.None(), true);
 
   public Tools {
     offered = List.copyOf(offered);
+    allowed = List.copyOf(allowed);
+  }
+
+  /// Tools that may all be called.
+  public Tools(List<Tool> offered, ToolChoice choice, boolean parallel) {
+    this(offered, offered, choice, parallel);
   }
 
   /// `tools`, `tool_choice` and `parallel_tool_calls` as chat completions have them.
   public static Tools read(Fields in) {
-    return chosen(in, offered(in), Function.identity());
+    return chosen(in, offered(in), Function.identity(), "/allowed_tools", "/function/name");
   }
 
   /// The same as responses have them, without the object `function` inside.
   public static Tools readFlat(Fields in) {
     List<Tool> tools = list(in, in.field("tools", MEANING).objects(Tools::flat));
-    return chosen(in, tools, Tools::nested);
+    return chosen(in, tools, Tools::nested, "", "/name");
   }
 
   private static final String MEANING = "functions that the model may call";
@@ -84,9 +93,20 @@ public record Tools(List<Tool> offered, ToolChoice choice, boolean parallel) {
     }
   }
 
-  private static Tools chosen(Fields in, List<Tool> tools, Function<JsonNode, JsonNode> form) {
+  /// @param form makes the choice of a function what chat completions call it
+  /// @param allowedAt where a choice of several has its mode and tools
+  /// @param nameAt where each of those has its name
+  private static Tools chosen(
+      Fields in,
+      List<Tool> tools,
+      Function<JsonNode, JsonNode> form,
+      String allowedAt,
+      String nameAt) {
     JsonNode wanted =
-        in.field("tool_choice", "none, auto, required, or the function that is to be called")
+        in.field(
+                "tool_choice",
+                "none, auto, required, the function that is to be called, or allowed_tools: those"
+                    + " of the functions that may be called, with the mode auto or required")
             .<@Nullable JsonNode>any(
                 () -> Schemas.either(Schemas.text(), Schemas.object()), null, found -> found);
     boolean parallel =
@@ -97,7 +117,12 @@ public record Tools(List<Tool> offered, ToolChoice choice, boolean parallel) {
       return NONE;
     }
     ToolChoice choice;
+    List<Tool> allowed = tools;
     try {
+      if (wanted != null && wanted.path("type").asText().equals("allowed_tools")) {
+        allowed = allowed(wanted.at(allowedAt).path("tools"), nameAt, tools);
+        wanted = mode(wanted.at(allowedAt).path("mode"));
+      }
       JsonNode given = wanted == null ? MissingNode.getInstance() : form.apply(wanted);
       choice = ToolChoice.of(given, tools);
     } catch (LatheException e) {
@@ -107,7 +132,34 @@ public record Tools(List<Tool> offered, ToolChoice choice, boolean parallel) {
     if (tools.isEmpty()) {
       in.problem("tool_choice", "'tool_choice' needs 'tools'");
     }
-    return choice instanceof ToolChoice.None ? NONE : new Tools(tools, choice, parallel);
+    return choice instanceof ToolChoice.None ? NONE : new Tools(tools, allowed, choice, parallel);
+  }
+
+  private static JsonNode mode(JsonNode mode) {
+    if (!mode.asText().equals("auto") && !mode.asText().equals("required")) {
+      throw LatheException.user(
+          "the mode of allowed tools is " + (mode.isMissingNode() ? "missing" : mode),
+          "give \"auto\" or \"required\"");
+    }
+    return mode;
+  }
+
+  private static List<Tool> allowed(JsonNode list, String nameAt, List<Tool> offered) {
+    Set<String> names = new HashSet<>();
+    for (JsonNode each : list) {
+      if (!each.path("type").asText().equals("function")) {
+        throw LatheException.user(
+            "an allowed tool is " + each, "this server knows tools of type \"function\" only");
+      }
+      String name = each.at(nameAt).asText();
+      ToolChoice.named(name, offered);
+      names.add(name);
+    }
+    if (names.isEmpty()) {
+      throw LatheException.user(
+          "no tool is allowed", "name at least one, or give \"none\" as 'tool_choice'");
+    }
+    return offered.stream().filter(each -> names.contains(each.name())).toList();
   }
 
   private static JsonNode nested(JsonNode choice) {

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.lathe.app.http.service.RunningService.Answer;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -265,6 +266,62 @@ class OllamaTest {
   }
 
   @Test
+  void oneTextBecomesTheSameVectorByTheOlderRoute() {
+    JsonNode vectors = service.post("/api/embed", "{'model': 'tiny', 'input': 'one'}").json();
+    JsonNode older =
+        service
+            .post("/api/embeddings", "{'model': 'tiny', 'prompt': 'one', 'keep_alive': '5m'}")
+            .json();
+
+    assertThat(older.path("embedding")).isEqualTo(vectors.at("/embeddings/0")).isNotEmpty();
+    assertThat(service.post("/api/embeddings", "{'model': 'tiny'}").json().path("embedding"))
+        .isEmpty();
+  }
+
+  @Test
+  void logprobsAreThoseOfTheOtherApi() {
+    JsonNode other =
+        service
+            .post(
+                "/v1/chat/completions",
+                "{'model': 'tiny', "
+                    + HELLO
+                    + ", 'max_tokens': 12, 'temperature': 0, 'logprobs': true, 'top_logprobs': 3}")
+            .json()
+            .at("/choices/0/logprobs/content");
+    String asking =
+        "'options': {'num_predict': 12, 'temperature': 0}, 'logprobs': true, 'top_logprobs': 3";
+    JsonNode whole = chat(asking + ", 'stream': false").json();
+    List<JsonNode> streamed = new ArrayList<>();
+    for (JsonNode line : chat(asking).lines()) {
+      line.path("logprobs").forEach(streamed::add);
+    }
+
+    assertThat(other).hasSize(12);
+    assertThat(whole.path("logprobs")).isEqualTo(other);
+    assertThat(streamed).containsExactlyElementsOf(other);
+    assertThat(chat("'options': {'num_predict': 3}, 'stream': false").json().has("logprobs"))
+        .isFalse();
+  }
+
+  @Test
+  void logprobsOfAGeneratedAnswerAreOfItsTokens() {
+    JsonNode answer =
+        service
+            .post(
+                "/api/generate",
+                "{'model': 'tiny', 'prompt': 'hello', 'raw': true, 'stream': false, 'logprobs':"
+                    + " true, 'options': {'num_predict': 8}}")
+            .json();
+
+    assertThat(answer.path("logprobs")).hasSize(8);
+    for (JsonNode each : answer.path("logprobs")) {
+      assertThat(each.path("logprob").doubleValue()).isNotPositive();
+      assertThat(each.path("top_logprobs")).isEmpty();
+    }
+  }
+
+  @Test
   void modelsAreListedAndShown() {
     JsonNode tags = service.get("/api/tags").json().path("models");
     JsonNode running = service.get("/api/ps").json().path("models");
@@ -322,7 +379,14 @@ class OllamaTest {
         "/api/chat | 'model': 'tiny', 'messages': [{'role': 'user', 'content': 'x'}], 'options':"
             + " {'num_ctx': 3} | 400 | num_ctx",
         "/api/generate | 'model': 'tiny', 'suffix': 'x' | 400 | 'suffix' is not supported",
+        "/api/generate | 'model': 'tiny', 'prompt': 'x', 'template': 'y' | 400 | 'template' is not",
+        "/api/generate | 'model': 'tiny', 'prompt': 'x', 'images': ['y'] | 400 | 'images' is not",
+        "/api/generate | 'model': 'tiny', 'prompt': 'x', 'width': 9 | 400 | 'width' is not",
+        "/api/chat | 'model': 'tiny', 'top_logprobs': 2 | 400 | needs 'logprobs'",
+        "/api/chat | 'model': 'tiny', 'logprobs': true, 'top_logprobs': 21 | 400 | 'top_logprobs'",
         "/api/embed | 'model': 'tiny', 'input': [1] | 400 | 'input'",
+        "/api/embeddings | 'model': 'tiny', 'input': 'x' | 400 | 'input'",
+        "/api/embeddings | 'model': 'tiny', 'prompt': 'x', 'options': {'a': 1} | 400 | 'options'",
         "/api/show | 'verbose': true | 400 | 'model'"
       })
   void whatCannotBeDoneIsRefusedInOllamasForm(

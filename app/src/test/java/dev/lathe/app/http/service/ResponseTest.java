@@ -187,6 +187,24 @@ class ResponseTest {
   }
 
   @Test
+  void onlyAllowedFunctionsAreCalled() {
+    String stay = "{'type': 'function', 'name': 'stay'}";
+    JsonNode output =
+        ask("'input': 'where?', 'tools': ["
+                + GO
+                + ", "
+                + stay
+                + "], 'tool_choice': {'type': 'allowed_tools', 'mode': 'required', 'tools': ["
+                + stay
+                + "]}, 'temperature': 1.5")
+            .json()
+            .path("output");
+
+    assertThat(output).isNotEmpty();
+    output.forEach(call -> assertThat(call.path("name").textValue()).isEqualTo("stay"));
+  }
+
+  @Test
   void thoughtsAreAnItemBefore() {
     String rest =
         "{'model': 'tiny', 'input': 'why?', 'seed': 5, 'logit_bias': {'"

@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -92,6 +94,35 @@ class ToolsTest {
       assertThat(calls).hasSize(1);
       assertThat(calls.at("/0/function/name").textValue()).isEqualTo(name);
     }
+  }
+
+  private static String allowed(String mode, String... names) {
+    String tools =
+        Stream.of(names)
+            .map("{'type': 'function', 'function': {'name': '%s'}}"::formatted)
+            .collect(Collectors.joining(", "));
+    return "{'type': 'allowed_tools', 'allowed_tools': {'mode': '%s', 'tools': [%s]}}"
+        .formatted(mode, tools);
+  }
+
+  @Test
+  void onlyAllowedToolsAreCalledAndAllAreShown() {
+    String lively = TOOLS + ", 'temperature': 3, 'n': 8, 'seed': 4, 'tool_choice': ";
+    for (String name : List.of("go", "stay")) {
+      JsonNode answer = chat(lively + allowed("required", name)).json();
+
+      for (JsonNode choice : answer.path("choices")) {
+        assertThat(choice.at("/message/tool_calls")).isNotEmpty();
+        for (JsonNode call : choice.at("/message/tool_calls")) {
+          assertThat(call.at("/function/name").textValue()).isEqualTo(name);
+        }
+      }
+      assertThat(answer.at("/usage/prompt_tokens"))
+          .isEqualTo(chat(lively + "'required'").json().at("/usage/prompt_tokens"));
+    }
+    String fixed = TOOLS + ", 'temperature': 0, 'max_tokens': 30, 'tool_choice': ";
+    assertThat(chat(fixed + allowed("auto", "go", "stay")).json().path("choices"))
+        .isEqualTo(chat(fixed + "'auto'").json().path("choices"));
   }
 
   @Test
@@ -231,6 +262,16 @@ class ToolsTest {
         "'tools': [STAY], 'tool_choice': {'type': 'function', 'function': {'name': 'go'}} |"
             + " tool_choice",
         "'tool_choice': 'required' | tool_choice",
+        "'tools': [STAY], 'tool_choice': {'type': 'allowed_tools', 'allowed_tools': {'mode':"
+            + " 'auto', 'tools': [{'type': 'function', 'function': {'name': 'go'}}]}} |"
+            + " tool_choice",
+        "'tools': [STAY], 'tool_choice': {'type': 'allowed_tools', 'allowed_tools': {'mode':"
+            + " 'often', 'tools': [{'type': 'function', 'function': {'name': 'stay'}}]}} |"
+            + " tool_choice",
+        "'tools': [STAY], 'tool_choice': {'type': 'allowed_tools', 'allowed_tools': {'mode':"
+            + " 'auto', 'tools': []}} | tool_choice",
+        "'tools': [STAY], 'tool_choice': {'type': 'allowed_tools', 'allowed_tools': {'mode':"
+            + " 'auto', 'tools': [{'type': 'mcp', 'server_label': 'x'}]}} | tool_choice",
         "'reasoning_effort': 'high' | reasoning_effort"
       })
   void whatCannotBeDoneIsRefusedByName(String rest, String parameter) {

@@ -1,4 +1,4 @@
-package dev.lathe.app.http.openai;
+package dev.lathe.app.http.serving;
 
 import dev.lathe.app.http.Shape;
 import dev.lathe.compute.engine.Likelihood;
@@ -6,23 +6,23 @@ import dev.lathe.compute.text.Tokenizer;
 import dev.lathe.platform.gateway.Piece;
 import java.util.List;
 
-/// How likely the tokens of an answer were, as chat shows it.
-record TokenLogprobs(List<Entry> content) {
+/// How likely the tokens of an answer were, as every chat API shows it.
+public record TokenLogprobs(List<Entry> content) {
   /// A token.
   ///
   /// @param bytes its UTF-8, which may be part of a character
   /// @param likeliest the likeliest tokens at its place
-  record Entry(String token, double logprob, int[] bytes, List<Entry> likeliest) {}
+  public record Entry(String token, double logprob, int[] bytes, List<Entry> likeliest) {}
 
   private static final Shape<Entry> ALTERNATIVE = entry("TopLogprob").build();
 
-  static final Shape<Entry> ENTRY =
+  public static final Shape<Entry> ENTRY =
       entry("TokenLogprob")
           .objects(
               "top_logprobs", "the likeliest tokens at this place", Entry::likeliest, ALTERNATIVE)
           .build();
 
-  static final Shape<TokenLogprobs> SHAPE =
+  public static final Shape<TokenLogprobs> SHAPE =
       Shape.<TokenLogprobs>named("Logprobs")
           .objects("content", "the tokens of the content", TokenLogprobs::content, ENTRY)
           .build();
@@ -34,7 +34,7 @@ record TokenLogprobs(List<Entry> content) {
         .wholes("bytes", "its UTF-8, which may be part of a character", Entry::bytes);
   }
 
-  static TokenLogprobs of(List<Piece.Scored> tokens, Tokenizer tokenizer) {
+  public static TokenLogprobs of(List<Piece.Scored> tokens, Tokenizer tokenizer) {
     return new TokenLogprobs(
         tokens.stream().map(token -> entry(token.likelihood(), tokenizer)).toList());
   }
