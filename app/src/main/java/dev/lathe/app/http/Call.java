@@ -26,6 +26,7 @@ public final class Call {
   private final Map<String, String> segments;
   private final RequestBody body;
   private final Departures departures;
+  private final LastBytes last;
 
   Call(
       Request request,
@@ -34,7 +35,8 @@ public final class Call {
       Caller caller,
       Map<String, String> segments,
       RequestBody body,
-      Departures departures) {
+      Departures departures,
+      LastBytes last) {
     this.request = request;
     this.response = response;
     this.id = id;
@@ -42,6 +44,7 @@ public final class Call {
     this.segments = segments;
     this.body = body;
     this.departures = departures;
+    this.last = last;
   }
 
   /// Names the request in answers and logs: the client's `X-Request-Id`, or one of ours.
@@ -77,16 +80,17 @@ public final class Call {
     response.getHeaders().put(name, value);
   }
 
-  /// Answers with a JSON object.
+  /// Answers with a JSON object. The end of it leaves when the route's handler has returned.
   public <T> void send(Shape<T> shape, T value) throws IOException {
-    send(response, 200, shape, value);
+    last.keep(begin(response, 200, JSON, bytes(shape, value)));
   }
 
+  /// Answers at once.
   static <T> void send(Response response, int status, Shape<T> shape, T value) throws IOException {
-    send(response, status, JSON, bytes(shape, value));
+    Sending.all(response, true, begin(response, status, JSON, bytes(shape, value)));
   }
 
-  /// As [#send], without waiting: for threads that others wait for.
+  /// Answers without waiting: for threads that others wait for.
   static <T> void sendLater(
       Response response, int status, Shape<T> shape, T value, Callback callback)
       throws IOException {
@@ -104,14 +108,9 @@ public final class Call {
     return bytes.toByteArray();
   }
 
-  /// Answers with a text.
+  /// Answers with a text. The end of it leaves when the route's handler has returned.
   public void send(String mediaType, String text) throws IOException {
-    send(response, 200, mediaType, text.getBytes(StandardCharsets.UTF_8));
-  }
-
-  private static void send(Response response, int status, String mediaType, byte[] content)
-      throws IOException {
-    Sending.all(response, true, begin(response, status, mediaType, content));
+    last.keep(begin(response, 200, mediaType, text.getBytes(StandardCharsets.UTF_8)));
   }
 
   private static ByteBuffer begin(Response response, int status, String mediaType, byte[] content) {
@@ -127,7 +126,7 @@ public final class Call {
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, form.mediaType());
     response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-cache");
     response.getHeaders().put("X-Accel-Buffering", "no");
-    return new EventStream(form, response);
+    return new EventStream(form, response, last);
   }
 
   /// Watches whether the client goes away, from now until the result is closed.

@@ -73,6 +73,7 @@ final class Dispatcher extends Handler.Abstract {
     private final Response response;
     private final String id;
     private final RequestBody body;
+    private final LastBytes last;
     private final long began = System.nanoTime();
     private Shape<Refusal> errors = Refusal.SHAPE;
     private String path = "";
@@ -83,6 +84,7 @@ final class Dispatcher extends Handler.Abstract {
       this.response = response;
       this.id = id;
       this.body = body;
+      this.last = new LastBytes(response);
     }
   }
 
@@ -133,6 +135,7 @@ final class Dispatcher extends Handler.Abstract {
     try {
       try {
         route(exchange);
+        exchange.last.send();
       } catch (Refusal refusal) {
         refuse(exchange, refusal);
       } catch (LatheException error) {
@@ -184,7 +187,8 @@ final class Dispatcher extends Handler.Abstract {
               exchange.caller,
               match.segments(),
               exchange.body,
-              departures);
+              departures,
+              exchange.last);
       route.handler().handle(call);
     }
   }
@@ -220,7 +224,7 @@ final class Dispatcher extends Handler.Abstract {
     headers.put("Access-Control-Allow-Headers", wanted == null ? "authorization" : wanted);
     headers.put("Access-Control-Max-Age", "600");
     exchange.response.setStatus(204);
-    Sending.all(exchange.response, true, ByteBuffer.allocate(0));
+    exchange.last.keep(ByteBuffer.allocate(0));
   }
 
   private void refuse(Exchange exchange, Refusal refusal) throws IOException {

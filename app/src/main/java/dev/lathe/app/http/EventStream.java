@@ -47,12 +47,14 @@ public final class EventStream {
 
   private final Form form;
   private final Response response;
+  private final LastBytes last;
   private final Buffer buffer = new Buffer();
   private final JsonGenerator json;
 
-  EventStream(Form form, Response response) {
+  EventStream(Form form, Response response, LastBytes last) {
     this.form = form;
     this.response = response;
+    this.last = last;
     this.json = Json.generator(buffer);
   }
 
@@ -92,16 +94,13 @@ public final class EventStream {
   ///
   /// @throws IOException when the client is gone, or took nothing for too long
   public void flush() throws IOException {
-    send(false);
-  }
-
-  /// Sends what was added and ends the answer.
-  public void end() throws IOException {
-    send(true);
-  }
-
-  private void send(boolean last) throws IOException {
-    Sending.all(response, last, buffer.content());
+    Sending.all(response, false, buffer.content());
     buffer.reset();
+  }
+
+  /// Ends the answer with what was added, which leaves when the route's handler has returned.
+  /// Nothing can be added any more.
+  public void end() throws IOException {
+    last.keep(buffer.content());
   }
 }

@@ -11,6 +11,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -18,6 +19,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -37,17 +39,16 @@ class HttpServerTest {
     }
   }
 
-  private static final ServerSettings.Limits LIMITS =
-      new ServerSettings.Limits(
-          1 << 20,
-          1000,
-          8 << 10,
-          64,
-          2,
-          Duration.ofSeconds(1),
-          Duration.ofSeconds(1),
-          Duration.ofMinutes(1),
-          Duration.ofSeconds(5));
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
+  private static final ServerSettings.Limits LIMITS = limits(PATIENCE);
+
+  /// For what has to be given up.
+  private static final ServerSettings.Limits IMPATIENT = limits(Duration.ofSeconds(1));
+
+  private static ServerSettings.Limits limits(Duration toSendOrRead) {
+    return new ServerSettings.Limits(
+        1 << 20, 1000, 8 << 10, 64, 2, toSendOrRead, toSendOrRead, PATIENCE, PATIENCE);
+  }
 
   @TempDir private Path folder;
   private final CountDownLatch begun = new CountDownLatch(1);
@@ -97,7 +98,7 @@ class HttpServerTest {
           gone.countDown();
           goOn.countDown();
         })) {
-      goOn.await(30, TimeUnit.SECONDS);
+      goOn.await();
     }
     call.send(Word.SHAPE, word);
   }
@@ -128,7 +129,28 @@ class HttpServerTest {
   }
 
   private URI start() {
-    return start(new ServerSettings("127.0.0.1", 0, Optional.empty(), Set.of(), LIMITS));
+    return start(LIMITS);
+  }
+
+  private URI start(ServerSettings.Limits limits) {
+    return start(new ServerSettings("127.0.0.1", 0, Optional.empty(), Set.of(), limits));
+  }
+
+  private static void await(CountDownLatch latch) throws InterruptedException {
+    assertThat(latch.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+  }
+
+  /// A condition that another thread brings about.
+  private interface Condition {
+    boolean holds() throws IOException, InterruptedException;
+  }
+
+  private static void await(Condition condition) throws IOException, InterruptedException {
+    long until = System.nanoTime() + PATIENCE.toNanos();
+    while (!condition.holds()) {
+      assertThat(System.nanoTime()).isLessThan(until);
+      Thread.sleep(20);
+    }
   }
 
   @AfterEach
@@ -249,7 +271,7 @@ class HttpServerTest {
 
   @Test
   void bodyThatComesTooSlowlyIsGivenUp() throws IOException {
-    try (Wire wire = new Wire(start())) {
+    try (Wire wire = new Wire(start(IMPATIENT))) {
       wire.write("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
 
       assertThat(wire.read())
@@ -259,20 +281,16 @@ class HttpServerTest {
 
   @Test
   void headThatComesByteByByteIsGivenUp() throws Exception {
-    URI address = start();
+    URI address = start(IMPATIENT);
     try (Wire fresh = new Wire(address);
         Wire used = new Wire(address)) {
       used.get("/open").read();
-      boolean freshEnded = false;
-      boolean usedEnded = false;
-      for (int i = 0; i < 100 && !(freshEnded && usedEnded); i++) {
-        freshEnded = freshEnded || !takes(fresh);
-        usedEnded = usedEnded || !takes(used);
-        Thread.sleep(50);
-      }
+      List<Wire> open = new ArrayList<>(List.of(fresh, used));
 
-      assertThat(freshEnded).isTrue();
-      assertThat(usedEnded).isTrue();
+      await(() -> {
+        open.removeIf(wire -> !takes(wire));
+        return open.isEmpty();
+      });
     }
   }
 
@@ -287,7 +305,7 @@ class HttpServerTest {
 
   @Test
   void connectionThatWaitsBetweenRequestsIsKept() throws Exception {
-    try (Wire wire = new Wire(start())) {
+    try (Wire wire = new Wire(start(IMPATIENT))) {
       wire.get("/open").read();
       Thread.sleep(2500);
 
@@ -299,19 +317,19 @@ class HttpServerTest {
   void clientThatGoesAwayIsNoticedWhileItsAnswerIsMade() throws Exception {
     Wire wire = new Wire(start());
     wire.post("/wait", "{\"text\": \"x\"}");
-    assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+    await(begun);
     assertThat(gone.getCount()).isEqualTo(1);
 
     wire.close();
 
-    assertThat(gone.await(30, TimeUnit.SECONDS)).isTrue();
+    await(gone);
   }
 
   @Test
   void requestSentAheadIsNoDepartureAndIsAnsweredNext() throws Exception {
     try (Wire wire = new Wire(start())) {
       wire.post("/wait", "{\"text\": \"first\"}");
-      assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+      await(begun);
       wire.post("/echo", "{\"text\": \"second\"}");
       Thread.sleep(300);
       assertThat(gone.getCount()).isEqualTo(1);
@@ -324,10 +342,10 @@ class HttpServerTest {
 
   @Test
   void readerThatTakesNothingIsCutOff() throws Exception {
-    try (Wire wire = new Wire(start())) {
+    try (Wire wire = new Wire(start(IMPATIENT))) {
       wire.get("/flood");
 
-      assertThat(gone.await(30, TimeUnit.SECONDS)).isTrue();
+      await(gone);
       assertThat(written.get()).isLessThan(5000);
     }
   }
@@ -342,8 +360,8 @@ class HttpServerTest {
         Wire third = new Wire(address)) {
       first.post("/wait", "{\"text\": \"x\"}", "Authorization: Bearer " + key);
       second.post("/wait", "{\"text\": \"x\"}", "Authorization: Bearer " + key);
-      assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
-      Wire.Answer excess = untilRefused(third, key);
+      await(begun);
+      Wire.Answer excess = untilStatus(third, 429, "Authorization: Bearer " + key);
       assertThat(excess.body()).contains("rate_limit_exceeded");
       assertThat(excess.header("Retry-After")).isEqualTo("1");
       assertThat(
@@ -366,13 +384,15 @@ class HttpServerTest {
     }
   }
 
-  private static Wire.Answer untilRefused(Wire wire, String key) throws Exception {
-    Wire.Answer answer = wire.post("/echo", "{\"text\": 1}", "Authorization: Bearer " + key).read();
-    for (int i = 0; i < 200 && answer.status() != 429; i++) {
-      Thread.sleep(50);
-      answer = wire.post("/echo", "{\"text\": 1}", "Authorization: Bearer " + key).read();
-    }
-    return answer;
+  /// Asks until the answer has this status.
+  private static Wire.Answer untilStatus(Wire wire, int status, String... headers)
+      throws IOException, InterruptedException {
+    AtomicReference<Wire.Answer> last = new AtomicReference<>();
+    await(() -> {
+      last.set(wire.post("/echo", "{\"text\": \"x\"}", headers).read());
+      return last.get().status() == status;
+    });
+    return last.get();
   }
 
   @Test
@@ -454,35 +474,27 @@ class HttpServerTest {
         Wire idle = new Wire(address)) {
       idle.get("/open").read();
       running.post("/wait", "{\"text\": \"x\"}");
-      assertThat(begun.await(30, TimeUnit.SECONDS)).isTrue();
+      await(begun);
       HttpServer stopping = java.util.Objects.requireNonNull(server);
       var left = new java.util.concurrent.FutureTask<>(stopping::drain);
       Thread.startVirtualThread(left);
-      Wire.Answer refused = idle.post("/echo", "{\"text\": \"x\"}").read();
-      for (int i = 0; i < 100 && refused.status() == 200; i++) {
-        Thread.sleep(20);
-        refused = idle.post("/echo", "{\"text\": \"x\"}").read();
-      }
-      assertThat(refused.status()).isEqualTo(503);
+      Wire.Answer refused = untilStatus(idle, 503);
       assertThat(refused.header("Connection")).isEqualTo("close");
-      assertThat(untilUnreachable(address)).isTrue();
+      await(() -> isUnreachable(address));
 
       goOn.countDown();
 
       assertThat(running.read().status()).isEqualTo(200);
-      assertThat(left.get(30, TimeUnit.SECONDS)).isZero();
+      assertThat(left.get(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isZero();
     }
   }
 
-  private static boolean untilUnreachable(URI address) throws InterruptedException {
-    for (int i = 0; i < 200; i++) {
-      try (Wire _ = new Wire(address)) {
-        Thread.sleep(20);
-      } catch (IOException unreachable) {
-        return true;
-      }
+  private static boolean isUnreachable(URI address) {
+    try (Wire _ = new Wire(address)) {
+      return false;
+    } catch (IOException unreachable) {
+      return true;
     }
-    return false;
   }
 
   @ParameterizedTest
@@ -541,9 +553,7 @@ class HttpServerTest {
       wire.get("/list/secret").read();
       wire.get("/nothing").read();
     }
-    for (int i = 0; i < 500 && answered.size() < 2; i++) {
-      Thread.sleep(20);
-    }
+    await(() -> answered.size() == 2);
 
     assertThat(answered).extracting(ServerLog.Answered::path).containsExactly("/list/{name}", "");
     assertThat(answered).extracting(ServerLog.Answered::status).containsExactly(200, 404);

@@ -16,7 +16,7 @@ public final class Wire implements AutoCloseable {
 
   public Wire(URI server) throws IOException {
     socket = new Socket(server.getHost(), server.getPort());
-    socket.setSoTimeout(60_000);
+    socket.setSoTimeout(180_000);
     in = socket.getInputStream();
     out = socket.getOutputStream();
   }

@@ -7,7 +7,9 @@ import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterFiles;
 import dev.lathe.compute.adapter.AdapterSpec;
+import dev.lathe.compute.engine.BrakedRunner;
 import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.RandomAdapters;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
@@ -30,12 +32,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /// A service over a tiny random model called `tiny`, and a client that holds every answer against
 /// the service's own OpenAPI document.
 final class RunningService implements AutoCloseable {
   private final Generator generator;
+  private final AtomicReference<BrakedRunner> brake = new AtomicReference<>();
   private final ServedModels models;
   private final ApiKeys keys;
   private final Service service;
@@ -44,7 +48,16 @@ final class RunningService implements AutoCloseable {
   private final List<String> defects = new CopyOnWriteArrayList<>();
 
   RunningService(Path folder, Path model, EngineSettings engine, ServerSettings.Limits limits) {
-    generator = Generator.open(model, engine);
+    generator =
+        Generator.open(
+            model,
+            engine,
+            engine.kvTokens(),
+            (checkpoint, _) -> {
+              BrakedRunner runner = BrakedRunner.open(checkpoint, engine);
+              brake.set(runner);
+              return JavaEngine.over(runner, checkpoint.config(), engine);
+            });
     models = new ServedModels("tiny", generator, Clock.systemUTC());
     keys = ApiKeys.of(folder.resolve("keys.json"), Clock.systemUTC());
     ServerSettings settings =
@@ -57,7 +70,7 @@ final class RunningService implements AutoCloseable {
                 new Workspace(folder),
                 keys,
                 log(),
-                Duration.ofMinutes(1),
+                Duration.ofMinutes(10),
                 "test"));
     contract = new Contract(get("/openapi.json").json());
   }
@@ -88,6 +101,11 @@ final class RunningService implements AutoCloseable {
 
   ServedModels models() {
     return models;
+  }
+
+  /// Holds up what the service computes.
+  BrakedRunner brake() {
+    return brake.get();
   }
 
   ApiKeys keys() {
@@ -203,6 +221,7 @@ final class RunningService implements AutoCloseable {
 
   @Override
   public void close() {
+    brake().release();
     service.close();
     client.close();
     generator.close();

@@ -1,0 +1,104 @@
+package dev.lathe.compute.engine;
+
+import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.kernel.Kernel;
+import dev.lathe.compute.kernel.Rows;
+import dev.lathe.compute.model.Checkpoint;
+import java.time.Duration;
+
+/// The runner in plain Java with a brake, so that a test knows that what it asked of the engine is
+/// still under way when it looks. Released at first; whoever holds it releases it before the engine
+/// is closed.
+public final class BrakedRunner implements Runner {
+  private static final long SLOW_STEP = Duration.ofMillis(50).toMillis();
+
+  /// A test that fails does not leave an engine that cannot be closed.
+  private static final long LONGEST_HOLD = Duration.ofMinutes(5).toMillis();
+
+  private final Runner runner;
+  private long stepMillis;
+
+  private BrakedRunner(Runner runner) {
+    this.runner = runner;
+  }
+
+  /// As [JavaEngine#open(Checkpoint, EngineSettings)].
+  public static BrakedRunner open(Checkpoint checkpoint, EngineSettings settings) {
+    return new BrakedRunner(
+        JavaRunner.open(checkpoint.config(), checkpoint.weights(), settings, Kernel.best()));
+  }
+
+  /// From the next step on nothing is computed. The engine's thread waits and answers nothing; who
+  /// submits does not wait.
+  public synchronized void hold() {
+    stepMillis = LONGEST_HOLD;
+  }
+
+  /// A step takes a while: a hundred tokens take seconds, and the engine answers between them.
+  public synchronized void slow() {
+    stepMillis = SLOW_STEP;
+    notifyAll();
+  }
+
+  /// Full speed.
+  public synchronized void release() {
+    stepMillis = 0;
+    notifyAll();
+  }
+
+  private synchronized void brake() {
+    long begun = System.nanoTime();
+    try {
+      for (long left = stepMillis; left > 0; left = stepMillis - millisSince(begun)) {
+        wait(left);
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException("interrupted on the brake", e);
+    }
+  }
+
+  private static long millisSince(long begun) {
+    return Duration.ofNanos(System.nanoTime() - begun).toMillis();
+  }
+
+  @Override
+  public void forward(Batch batch) {
+    brake();
+    runner.forward(batch);
+  }
+
+  @Override
+  public Packed pack(Adapter adapter) {
+    return runner.pack(adapter);
+  }
+
+  @Override
+  public void touch(int page) {
+    runner.touch(page);
+  }
+
+  @Override
+  public Rows head(Batch batch, int first, int count) {
+    return runner.head(batch, first, count);
+  }
+
+  @Override
+  public Rows hidden(int row) {
+    return runner.hidden(row);
+  }
+
+  @Override
+  public int maxOutputs() {
+    return runner.maxOutputs();
+  }
+
+  @Override
+  public String description() {
+    return runner.description();
+  }
+
+  @Override
+  public void close() {
+    runner.close();
+  }
+}
