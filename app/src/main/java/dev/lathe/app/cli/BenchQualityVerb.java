@@ -62,6 +62,13 @@ final class BenchQualityVerb implements Callable<Integer> {
   private List<Storage> weights = List.of(Storage.AUTO, Storage.INT8, Storage.INT4);
 
   @Option(
+      names = "--kv-cache",
+      paramLabel = "TYPE",
+      description =
+          "Keep keys and values as bf16 or f32 (default: bf16, f32 beside weights in f32).")
+  private EngineOptions.@Nullable CacheType cache;
+
+  @Option(
       names = "--text",
       paramLabel = "FILE",
       description = "Measure on this text instead; may be given several times.")
@@ -129,6 +136,10 @@ final class BenchQualityVerb implements Callable<Integer> {
     return verdict(all).code();
   }
 
+  private EngineSettings settings(Storage format) {
+    return EngineOptions.CacheType.in(EngineSettings.of(format), cache);
+  }
+
   private void check() {
     if (window < 8) {
       throw LatheException.user("--window " + window + " is less than 8", "give at least 8");
@@ -145,7 +156,7 @@ final class BenchQualityVerb implements Callable<Integer> {
   private Measured measure(Path path, Storage format, List<SampleText> texts)
       throws InterruptedException {
     EngineSettings settings =
-        EngineSettings.of(format)
+        settings(format)
             .withThreads(threads)
             .withMaxStreams(STREAMS)
             .withKvTokens(2 * STREAMS * window);
@@ -222,6 +233,7 @@ final class BenchQualityVerb implements Callable<Integer> {
         list.addObject()
             .put("weights", name(each.weights()))
             .put("kept_as", each.kept())
+            .put("kv_cache", settings(each.weights()).kvFormat().name().toLowerCase(Locale.ROOT))
             .put("text", figure.text().name())
             .put("tokens_scored", figure.perplexity().logprobs().length)
             .put("perplexity", figure.perplexity().value())

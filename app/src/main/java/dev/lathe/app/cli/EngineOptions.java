@@ -21,9 +21,21 @@ final class EngineOptions {
     LIBTORCH
   }
 
-  private enum CacheType {
-    F32,
-    BF16
+  /// How keys and values are kept.
+  enum CacheType {
+    F32(Format.F32),
+    BF16(Format.BF16);
+
+    private final Format format;
+
+    CacheType(Format format) {
+      this.format = format;
+    }
+
+    /// The settings with this cache; as they are where `type` is null.
+    static EngineSettings in(EngineSettings settings, @Nullable CacheType type) {
+      return type == null ? settings : settings.withKvFormat(type.format);
+    }
   }
 
   @Option(
@@ -104,7 +116,7 @@ final class EngineOptions {
               "--device is for LibTorch, the engine in Java computes on the CPU",
               "add --engine libtorch or leave --device out");
         }
-        yield Generator.open(path, cached(settings), context, speculation);
+        yield Generator.open(path, CacheType.in(settings, cache), context, speculation);
       }
       case LIBTORCH -> {
         if (!(speculation instanceof Speculation.Off)) {
@@ -122,16 +134,6 @@ final class EngineOptions {
             path, settings, context, (checkpoint, asked) -> libTorch(checkpoint, asked, where));
       }
     };
-  }
-
-  private EngineSettings cached(EngineSettings settings) {
-    return cache == null
-        ? settings
-        : settings.withKvFormat(
-            switch (cache) {
-              case F32 -> Format.F32;
-              case BF16 -> Format.BF16;
-            });
   }
 
   private static JavaEngine libTorch(Checkpoint model, EngineSettings settings, Device device) {

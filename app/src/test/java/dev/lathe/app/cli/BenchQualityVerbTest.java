@@ -51,6 +51,26 @@ class BenchQualityVerbTest {
   }
 
   @Test
+  void theCacheIsKeptAsAsked() throws IOException {
+    List<Double> perplexities = new ArrayList<>();
+    for (String type : List.of("f32", "bf16")) {
+      Path figures = folder.resolve(type + ".json");
+      String[] asked = {
+        "--tokens=128", "--window=64", "--weights=f32", "--kv-cache=" + type, "--json=" + figures
+      };
+      assertThat(run(asked)).isZero();
+      JsonNode last = new JsonMapper().readTree(figures.toFile()).path("figures").get(3);
+      assertThat(last.path("weights").asText()).isEqualTo("f32");
+      assertThat(last.path("kv_cache").asText()).isEqualTo(type);
+      perplexities.add(last.path("perplexity").asDouble());
+    }
+
+    assertThat(perplexities.get(1))
+        .isNotEqualTo(perplexities.get(0))
+        .isCloseTo(perplexities.get(0), within(0.01 * perplexities.get(0)));
+  }
+
+  @Test
   void int8BeyondItsToleranceEndsWithAnExitCodeOfItsOwn() throws IOException {
     Path text = stage.write("own.txt", "So much depends upon a red wheel barrow. ".repeat(8));
     String[] asked = {"--text=" + text, "--weights=int8", "--window=32", "--tolerance=0"};
