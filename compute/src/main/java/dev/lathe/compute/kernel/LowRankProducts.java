@@ -56,7 +56,7 @@ final class LowRankProducts {
       int ranksAt,
       float[] sums) {
     IntVector upper = IntVector.broadcast(I, UPPER);
-    MemorySegment data = factors.down();
+    MemorySegment data = OffHeap.of(factors.down());
     long bytes = (long) factors.pieces() * LowRank.PIECE;
     long w0 = r0 * bytes;
     long w1 = r1 * bytes;
@@ -112,11 +112,12 @@ final class LowRankProducts {
   private static void raise(
       LowRank.Up up, int panel, int column, float[] ranks, int ranksAt, float[] y, int yAt) {
     IntVector upper = IntVector.broadcast(I, UPPER);
+    MemorySegment data = OffHeap.of(up.data());
     long start = (long) panel * up.ranks() * LowRank.PIECE + column * 4L;
     FloatVector a0 = FloatVector.fromArray(F, y, yAt + column);
     FloatVector a1 = FloatVector.fromArray(F, y, yAt + 16 + column);
     for (int r = 0; r < up.ranks(); r++) {
-      IntVector v = IntVector.fromMemorySegment(I, up.data(), start + (long) r * LowRank.PIECE, LE);
+      IntVector v = IntVector.fromMemorySegment(I, data, start + (long) r * LowRank.PIECE, LE);
       FloatVector e = FloatVector.broadcast(F, ranks[ranksAt + r]);
       a0 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a0);
       a1 = v.and(upper).reinterpretAsFloats().fma(e, a1);

@@ -38,7 +38,9 @@ final class PlainPanels {
 
   /// Whole groups of four inputs.
   private static void widen(
-      MemorySegment data, long from, int inputs, int column, MemorySegment out) {
+      MemorySegment dataMemory, long from, int inputs, int column, MemorySegment outMemory) {
+    MemorySegment data = OffHeap.of(dataMemory);
+    MemorySegment out = OffHeap.of(outMemory);
     long lane = column * 4L;
     long start = from + lane;
     IntVector upper = IntVector.broadcast(I, UPPER);
@@ -90,7 +92,7 @@ final class PlainPanels {
       float[] y,
       int yAt,
       boolean add) {
-    MemorySegment data = panel.data();
+    MemorySegment data = OffHeap.of(panel.data());
     long start = panel.values(first) + column * 4L;
     FloatVector a0 = add ? FloatVector.fromArray(F, y, yAt + column) : FloatVector.zero(F);
     FloatVector a1 = add ? FloatVector.fromArray(F, y, yAt + 16 + column) : FloatVector.zero(F);
@@ -114,7 +116,7 @@ final class PlainPanels {
       float[] y,
       int yAt,
       boolean add) {
-    MemorySegment data = panel.data();
+    MemorySegment data = OffHeap.of(panel.data());
     long start = panel.values(first) + column * 4L;
     IntVector upper = IntVector.broadcast(I, UPPER);
     FloatVector a0 = add ? FloatVector.fromArray(F, y, yAt + column) : FloatVector.zero(F);

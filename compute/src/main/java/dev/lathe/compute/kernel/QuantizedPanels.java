@@ -32,7 +32,14 @@ final class QuantizedPanels {
   ///
   /// @param column first of the outputs `c` and `16 + c` of one pair of vectors
   static void decode(
-      Panel panel, int first, int blocks, int column, MemorySegment scales, MemorySegment out) {
+      Panel panel,
+      int first,
+      int blocks,
+      int column,
+      MemorySegment scaleMemory,
+      MemorySegment outMemory) {
+    MemorySegment scales = OffHeap.of(scaleMemory);
+    MemorySegment out = OffHeap.of(outMemory);
     Format format = panel.format();
     boolean bytes = format.bits == 8;
     long rowStep = bytes ? 2 * Format.ROW : Format.ROW;
@@ -44,7 +51,7 @@ final class QuantizedPanels {
     long lane = column * 4L;
     long low = panel.values(first) + lane;
     long high = panel.high(first) + lane;
-    MemorySegment data = panel.data();
+    MemorySegment data = OffHeap.of(panel.data());
     IntVector even = IntVector.broadcast(I, (1 << format.bits) - 1);
     IntVector odd = even.lanewise(VectorOperators.LSHL, 8);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES);
@@ -195,12 +202,13 @@ final class QuantizedPanels {
       int first,
       int blocks,
       int column,
-      MemorySegment scales,
+      MemorySegment scaleMemory,
       float[] x,
       int xAt,
       float[] y,
       int yAt,
       boolean add) {
+    MemorySegment scales = OffHeap.of(scaleMemory);
     Format format = panel.format();
     boolean bytes = format.bits == 8;
     long rowStep = bytes ? 2 * Format.ROW : Format.ROW;
@@ -212,7 +220,7 @@ final class QuantizedPanels {
     long lane = column * 4L;
     long low = panel.values(first) + lane;
     long high = panel.high(first) + lane;
-    MemorySegment data = panel.data();
+    MemorySegment data = OffHeap.of(panel.data());
     IntVector even = IntVector.broadcast(I, (1 << format.bits) - 1);
     IntVector odd = even.lanewise(VectorOperators.LSHL, 8);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES);

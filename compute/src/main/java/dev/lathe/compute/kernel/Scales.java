@@ -34,7 +34,9 @@ final class Scales {
     }
   }
 
-  private static void halves(Panel panel, int first, int blocks, MemorySegment out) {
+  private static void halves(Panel panel, int first, int blocks, MemorySegment outMemory) {
+    MemorySegment data = OffHeap.of(panel.data());
+    MemorySegment out = OffHeap.of(outMemory);
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     FloatVector zero = FloatVector.zero(F);
@@ -43,7 +45,7 @@ final class Scales {
       long entry = (long) b * Scratch.SCALE_BYTES;
       for (long at = 0; at < HALF; at += LANES * 4L) {
         long to = entry + at;
-        IntVector pair = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
+        IntVector pair = IntVector.fromMemorySegment(I, data, block + at, LE);
         IntVector low = pair.lanewise(VectorOperators.LSHL, 16);
         floats(low, bits, unit).intoMemorySegment(out, to, LE);
         floats(pair, bits, unit).intoMemorySegment(out, to + HALF, LE);
@@ -57,7 +59,9 @@ final class Scales {
     return halves.lanewise(VectorOperators.ASHR, 3).and(bits).reinterpretAsFloats().mul(unit);
   }
 
-  private static void halfPairs(Panel panel, int first, int blocks, MemorySegment out) {
+  private static void halfPairs(Panel panel, int first, int blocks, MemorySegment outMemory) {
+    MemorySegment data = OffHeap.of(panel.data());
+    MemorySegment out = OffHeap.of(outMemory);
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     for (int b = 0; b < blocks; b++) {
@@ -65,7 +69,7 @@ final class Scales {
       long entry = (long) b * Scratch.SCALE_BYTES;
       for (long at = 0; at < LEAST; at += LANES * 4L) {
         long to = entry + at;
-        IntVector pair = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
+        IntVector pair = IntVector.fromMemorySegment(I, data, block + at, LE);
         IntVector low = pair.lanewise(VectorOperators.LSHL, 16);
         floats(low, bits, unit).intoMemorySegment(out, to, LE);
         floats(pair, bits, unit).intoMemorySegment(out, to + LEAST, LE);
@@ -73,7 +77,9 @@ final class Scales {
     }
   }
 
-  private static void bytePairs(Panel panel, int first, int blocks, MemorySegment out) {
+  private static void bytePairs(Panel panel, int first, int blocks, MemorySegment outMemory) {
+    MemorySegment data = OffHeap.of(panel.data());
+    MemorySegment out = OffHeap.of(outMemory);
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     IntVector low = IntVector.broadcast(I, 0xFF);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
@@ -82,9 +88,9 @@ final class Scales {
       long block = panel.scales(first + b);
       long entry = (long) b * Scratch.SCALE_BYTES;
       for (long at = 0; at < HALF; at += LANES * 4L) {
-        IntVector word = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
+        IntVector word = IntVector.fromMemorySegment(I, data, block + at, LE);
         for (long half = 0; half < LEAST; half += HALF) {
-          IntVector units = IntVector.fromMemorySegment(I, panel.data(), head + half + at, LE);
+          IntVector units = IntVector.fromMemorySegment(I, data, head + half + at, LE);
           FloatVector scale = floats(units.lanewise(VectorOperators.LSHL, 16), bits, unit);
           FloatVector least = floats(units, bits, unit).neg();
           toFloats(word.and(low)).mul(scale).intoMemorySegment(out, entry + half + at, LE);
@@ -96,7 +102,9 @@ final class Scales {
     }
   }
 
-  private static void bytes(Panel panel, int first, int blocks, MemorySegment out) {
+  private static void bytes(Panel panel, int first, int blocks, MemorySegment outMemory) {
+    MemorySegment data = OffHeap.of(panel.data());
+    MemorySegment out = OffHeap.of(outMemory);
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
     FloatVector zero = FloatVector.zero(F);
@@ -104,10 +112,10 @@ final class Scales {
       long head = panel.units(first + b);
       long block = panel.scales(first + b);
       for (long at = 0; at < HALF; at += LANES * 4L) {
-        IntVector units = IntVector.fromMemorySegment(I, panel.data(), head + at, LE);
+        IntVector units = IntVector.fromMemorySegment(I, data, head + at, LE);
         FloatVector low = floats(units.lanewise(VectorOperators.LSHL, 16), bits, unit);
         FloatVector high = floats(units, bits, unit);
-        IntVector word = IntVector.fromMemorySegment(I, panel.data(), block + at, LE);
+        IntVector word = IntVector.fromMemorySegment(I, data, block + at, LE);
         for (int part = 0; part < 2; part++) {
           long to = (long) (2 * b + part) * Scratch.SCALE_BYTES + at;
           IntVector first16 = word.lanewise(VectorOperators.LSHL, 24 - 8 * part);

@@ -49,7 +49,7 @@ final class Tiles {
 
   /// Eight rows; rows from `last` on are the last one again.
   static void of8(
-      MemorySegment w,
+      MemorySegment weights,
       long wAt,
       int inputs,
       float[] x,
@@ -60,6 +60,7 @@ final class Tiles {
       int y0,
       int yStride,
       boolean add) {
+    MemorySegment w = OffHeap.of(weights);
     int x1 = x0 + Math.min(1, last) * xStride;
     int x2 = x0 + Math.min(2, last) * xStride;
     int x3 = x0 + Math.min(3, last) * xStride;
@@ -138,7 +139,7 @@ final class Tiles {
 
   /// Four rows; rows from `last` on are the last one again.
   static void of4(
-      MemorySegment w,
+      MemorySegment weights,
       long wAt,
       int inputs,
       float[] x,
@@ -149,6 +150,7 @@ final class Tiles {
       int y0,
       int yStride,
       boolean add) {
+    MemorySegment w = OffHeap.of(weights);
     int x1 = x0 + Math.min(1, last) * xStride;
     int x2 = x0 + Math.min(2, last) * xStride;
     int x3 = x0 + Math.min(3, last) * xStride;
