@@ -27,6 +27,7 @@ public final class Call {
   private final RequestBody body;
   private final Departures departures;
   private final LastBytes last;
+  private final ServerLog log;
 
   Call(
       Request request,
@@ -36,7 +37,8 @@ public final class Call {
       Map<String, String> segments,
       RequestBody body,
       Departures departures,
-      LastBytes last) {
+      LastBytes last,
+      ServerLog log) {
     this.request = request;
     this.response = response;
     this.id = id;
@@ -45,6 +47,7 @@ public final class Call {
     this.body = body;
     this.departures = departures;
     this.last = last;
+    this.log = log;
   }
 
   /// Names the request in answers and logs: the client's `X-Request-Id`, or one of ours.
@@ -127,6 +130,12 @@ public final class Call {
     response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-cache");
     response.getHeaders().put("X-Accel-Buffering", "no");
     return new EventStream(form, response, last);
+  }
+
+  /// Takes note of a refusal that comes when the answer has begun, so that only the route can tell
+  /// it: a defect of Lathe is reported.
+  public void broke(Refusal refusal) {
+    Dispatcher.report(log, id, refusal);
   }
 
   /// Watches whether the client goes away, from now until the result is closed.

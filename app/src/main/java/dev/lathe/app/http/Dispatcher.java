@@ -137,12 +137,11 @@ final class Dispatcher extends Handler.Abstract {
         route(exchange);
         exchange.last.send();
       } catch (Refusal refusal) {
+        report(log, exchange.id, refusal);
         refuse(exchange, refusal);
       } catch (LatheException error) {
         Refusal refusal = Refusal.of(error);
-        if (refusal.fault() == Fault.INTERNAL) {
-          log.defect(exchange.id, error);
-        }
+        report(log, exchange.id, refusal);
         refuse(exchange, refusal);
       } catch (RuntimeException | Error defect) {
         log.defect(exchange.id, defect);
@@ -158,6 +157,13 @@ final class Dispatcher extends Handler.Abstract {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return e;
+    }
+  }
+
+  /// Logs a refusal that is a defect of Lathe.
+  static void report(ServerLog log, String id, Refusal refusal) {
+    if (refusal.fault() == Fault.INTERNAL) {
+      log.defect(id, refusal.getCause() == null ? refusal : refusal.getCause());
     }
   }
 
@@ -188,7 +194,8 @@ final class Dispatcher extends Handler.Abstract {
               match.segments(),
               exchange.body,
               departures,
-              exchange.last);
+              exchange.last,
+              log);
       route.handler().handle(call);
     }
   }

@@ -7,9 +7,10 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import org.eclipse.jetty.server.Response;
 
-/// An answer that is sent event by event. Events gather until [#flush], which sends them at once;
-/// the memory for them is used again each time.
+/// An answer that is sent event by event. Events gather until [#flush], or until they are many, and
+/// are sent at once; the memory for them is used again each time.
 public final class EventStream {
+  private static final int MOST_GATHERED = 64 << 10;
   private static final byte[] DATA = ascii("data: ");
   private static final byte[] EVENT = ascii("event: ");
   private static final byte[] NEW_LINE = ascii("\n");
@@ -63,6 +64,8 @@ public final class EventStream {
   }
 
   /// Adds an event.
+  ///
+  /// @throws IOException as [#flush] does
   public <T> void add(Shape<T> shape, T value) throws IOException {
     if (form == Form.EVENTS) {
       buffer.write(DATA);
@@ -83,6 +86,9 @@ public final class EventStream {
     shape.write(json, value);
     json.flush();
     buffer.write(form == Form.EVENTS ? TWO_LINES : NEW_LINE);
+    if (buffer.size() > MOST_GATHERED) {
+      flush();
+    }
   }
 
   /// Adds `[DONE]`, with which OpenAI's streams end.

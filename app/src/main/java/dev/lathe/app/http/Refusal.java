@@ -51,11 +51,14 @@ public final class Refusal extends RuntimeException {
 
   /// The refusal that an exception of the layers below amounts to.
   public static Refusal of(LatheException error) {
-    return new Refusal(
-        Fault.of(error.kind()),
-        String.valueOf(error.getMessage()),
-        null,
-        error.retryAfter().orElse(SOON));
+    Refusal refusal =
+        new Refusal(
+            Fault.of(error.kind()),
+            String.valueOf(error.getMessage()),
+            null,
+            error.retryAfter().orElse(SOON));
+    refusal.initCause(error);
+    return refusal;
   }
 
   public Fault fault() {

@@ -1,5 +1,6 @@
 package dev.lathe.app.http;
 
+import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -7,6 +8,7 @@ import java.io.OutputStream;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /// A connection on which a test writes and reads what it likes.
 public final class Wire implements AutoCloseable {
@@ -17,7 +19,7 @@ public final class Wire implements AutoCloseable {
   public Wire(URI server) throws IOException {
     socket = new Socket(server.getHost(), server.getPort());
     socket.setSoTimeout(180_000);
-    in = socket.getInputStream();
+    in = new BufferedInputStream(socket.getInputStream());
     out = socket.getOutputStream();
   }
 
@@ -102,20 +104,24 @@ public final class Wire implements AutoCloseable {
 
   /// Text up to and with an end.
   public String until(String end) throws IOException {
-    ByteArrayOutputStream text = new ByteArrayOutputStream();
     byte[] last = end.getBytes(StandardCharsets.UTF_8);
-    while (true) {
+    byte[] text = new byte[1024];
+    for (int length = 0; ; length++) {
+      if (length >= last.length
+          && Arrays.equals(text, length - last.length, length, last, 0, last.length)) {
+        return new String(text, 0, length, StandardCharsets.UTF_8);
+      }
       int next = in.read();
       if (next < 0) {
-        throw new IOException("the connection ended after '" + text + "'");
+        throw new IOException(
+            "the connection ended after '"
+                + new String(text, 0, length, StandardCharsets.UTF_8)
+                + "'");
       }
-      text.write(next);
-      byte[] all = text.toByteArray();
-      if (all.length >= last.length
-          && java.util.Arrays.equals(
-              all, all.length - last.length, all.length, last, 0, last.length)) {
-        return text.toString(StandardCharsets.UTF_8);
+      if (length == text.length) {
+        text = Arrays.copyOf(text, 2 * length);
       }
+      text[length] = (byte) next;
     }
   }
 

@@ -17,6 +17,8 @@ public final class BrakedRunner implements Runner {
 
   private final Runner runner;
   private long stepMillis;
+  private int computed;
+  private int failing = -1;
 
   private BrakedRunner(Runner runner) {
     this.runner = runner;
@@ -46,7 +48,18 @@ public final class BrakedRunner implements Runner {
     notifyAll();
   }
 
+  /// Steps begun so far.
+  public synchronized int computed() {
+    return computed;
+  }
+
+  /// After so many more steps one fails.
+  public synchronized void failAfter(int steps) {
+    failing = computed + steps;
+  }
+
   private synchronized void brake() {
+    int step = computed++;
     long begun = System.nanoTime();
     try {
       for (long left = stepMillis; left > 0; left = stepMillis - millisSince(begun)) {
@@ -54,6 +67,9 @@ public final class BrakedRunner implements Runner {
       }
     } catch (InterruptedException e) {
       throw new IllegalStateException("interrupted on the brake", e);
+    }
+    if (step == failing) {
+      throw new IllegalStateException("the test has this step fail");
     }
   }
 

@@ -154,6 +154,7 @@ final class OllamaAnswers {
           event = answers.next();
         }
       } catch (Refusal refusal) {
+        call.broke(refusal);
         out.add(OllamaRoutes.ERROR, refusal);
       }
       out.end();

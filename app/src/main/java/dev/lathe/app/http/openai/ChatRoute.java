@@ -193,6 +193,7 @@ final class ChatRoute {
           out.add(ChatChunk.SHAPE, new ChatChunk(id, created, request.model(), null, usage));
         }
       } catch (Refusal refusal) {
+        call.broke(refusal);
         out.add(Refusal.SHAPE, refusal);
       }
       out.addDone();

@@ -224,6 +224,7 @@ final class CompletionRoute {
           out.add(Completion.SHAPE, end);
         }
       } catch (Refusal refusal) {
+        call.broke(refusal);
         out.add(Refusal.SHAPE, refusal);
       }
       out.addDone();

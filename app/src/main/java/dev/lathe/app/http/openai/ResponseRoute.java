@@ -149,6 +149,7 @@ final class ResponseRoute {
           event = answers.next();
         }
       } catch (Refusal refusal) {
+        call.broke(refusal);
         tell(
             new ResponseEvent(
                 "error", sequence, null, null, null, null, null, null, null, null, refusal));

@@ -10,6 +10,7 @@ import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.TinyModels;
 import java.io.IOException;
+import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
@@ -20,10 +21,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletionService;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.regex.Matcher;
@@ -143,21 +146,31 @@ class HostileClientsTest {
     Arrays.fill(part, (byte) ' ');
     requireOthersAreServed();
     System.gc();
-    long before = used(MemoryPoolMXBean::getUsage);
+    long before = used(MemoryPoolMXBean::getUsage) + direct();
+    CyclicBarrier halfway = new CyclicBarrier(5);
     try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<Wire.Answer>> answers = new ArrayList<>();
       for (int i = 0; i < 4; i++) {
         boolean chunked = i % 2 == 0;
-        answers.add(clients.submit(() -> hundredMegabytes(part, chunked)));
+        answers.add(clients.submit(() -> hundredMegabytes(part, chunked, halfway)));
       }
+      halfway.await(5, TimeUnit.MINUTES);
       requireOthersAreServed();
+      System.gc();
+      assertThat(used(MemoryPoolMXBean::getUsage) + direct() - before).isLessThan(32 * MIB);
+      halfway.await(5, TimeUnit.MINUTES);
       for (Future<Wire.Answer> answer : answers) {
         assertThat(answer.get().status()).isEqualTo(413);
         assertThat(answer.get().body()).contains("request_too_large", "1,048,576 bytes");
       }
     }
-    System.gc();
-    assertThat(used(MemoryPoolMXBean::getUsage) - before).isLessThan(32 * MIB);
+  }
+
+  private static long direct() {
+    return ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+        .filter(pool -> pool.getName().equals("direct"))
+        .mapToLong(BufferPoolMXBean::getMemoryUsed)
+        .sum();
   }
 
   private static List<MemoryPoolMXBean> heap() {
@@ -170,11 +183,17 @@ class HostileClientsTest {
     return heap().stream().mapToLong(pool -> which.apply(pool).getUsed()).sum();
   }
 
-  private Wire.Answer hundredMegabytes(byte[] part, boolean chunked) throws IOException {
+  /// Waits twice when half of it is sent: until all have come so far, and until that was looked at.
+  private Wire.Answer hundredMegabytes(byte[] part, boolean chunked, CyclicBarrier halfway)
+      throws Exception {
     try (Wire wire = new Wire(service.address())) {
       String length = chunked ? "Transfer-Encoding: chunked" : "Content-Length: " + 100 * MIB;
       wire.lines("POST " + CHAT + " HTTP/1.1", "Host: localhost", length);
       for (int i = 0; i < 100; i++) {
+        if (i == 50) {
+          halfway.await(5, TimeUnit.MINUTES);
+          halfway.await(5, TimeUnit.MINUTES);
+        }
         if (chunked) {
           wire.write("100000\r\n").write(part).write("\r\n");
         } else {

@@ -48,6 +48,16 @@ final class RunningService implements AutoCloseable {
   private final List<String> defects = new CopyOnWriteArrayList<>();
 
   RunningService(Path folder, Path model, EngineSettings engine, ServerSettings.Limits limits) {
+    this(folder, model, engine, limits, Duration.ofMinutes(10));
+  }
+
+  /// @param maxTime longest time that an answer may take
+  RunningService(
+      Path folder,
+      Path model,
+      EngineSettings engine,
+      ServerSettings.Limits limits,
+      Duration maxTime) {
     generator =
         Generator.open(
             model,
@@ -65,13 +75,7 @@ final class RunningService implements AutoCloseable {
     service =
         Service.start(
             new Service.Parts(
-                settings,
-                models,
-                new Workspace(folder),
-                keys,
-                log(),
-                Duration.ofMinutes(10),
-                "test"));
+                settings, models, new Workspace(folder), keys, log(), maxTime, "test"));
     contract = new Contract(get("/openapi.json").json());
   }
 
