@@ -367,7 +367,9 @@ public final class Generator implements AutoCloseable {
             ask.constraint(),
             ask.logprobs(),
             ask.terms());
-    return new ReplyStream(engine.submit(request), decoder, until.stops(), prompt.length, listener);
+    long began = System.nanoTime();
+    return new ReplyStream(
+        began, engine.submit(request), decoder, until.stops(), prompt.length, listener);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.

@@ -26,7 +26,7 @@ public final class ReplyStream implements AutoCloseable {
   private final Deque<Piece.Scored> scored = new ArrayDeque<>();
   private final List<Likelihood> prompt = new ArrayList<>();
   private final List<Likelihood> told = new ArrayList<>();
-  private final long began = System.nanoTime();
+  private final long began;
   private long firstAt;
   private long lastAt;
   private long endedAt;
@@ -34,12 +34,15 @@ public final class ReplyStream implements AutoCloseable {
   private int outputTokens;
   private Optional<Ending> ending = Optional.empty();
 
+  /// @param began when the reply was asked for, by [System#nanoTime]
   ReplyStream(
+      long began,
       TokenStream tokens,
       StreamDecoder decoder,
       List<String> stops,
       int promptTokens,
       TokenListener listener) {
+    this.began = began;
     this.listener = listener;
     this.lastAt = began;
     this.tokens = tokens;
