@@ -30,6 +30,7 @@ import dev.lathe.platform.tuning.Recipe;
 import dev.lathe.platform.tuning.RecipeParser;
 import dev.lathe.platform.tuning.Stop;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -254,7 +255,9 @@ final class DemoVerb implements Callable<Integer> {
       out().println("  memory     " + Progress.bytes(summary.peakMemoryBytes()) + " at most");
     }
     out().println("  adapter    " + workshop.adapter());
-    out().println("  picture    " + summary.picture());
+    if (Files.exists(summary.picture())) {
+      out().println("  picture    " + summary.picture());
+    }
   }
 
   private void next(DemoSet set, Workshop workshop) {

@@ -16,7 +16,7 @@ import java.util.List;
 /// @param steps optimizer steps
 /// @param tokensPerSecond over the whole run
 /// @param peakMemoryBytes of the process; 0 where the system did not say
-/// @param picture the loss curve as PNG
+/// @param picture the loss curve as PNG; not there where the machine has no fonts
 public record TrainingSummary(
     int steps,
     double seconds,

@@ -47,7 +47,21 @@ final class LossPlot {
     up = Axis.of(least, most, false);
   }
 
-  /// Writes the picture; replaces one that is there.
+  /// Whether this machine has what text is drawn with. Servers and containers often have no fonts.
+  static boolean canDraw() {
+    System.setProperty("java.awt.headless", "true");
+    Graphics2D graphics = new BufferedImage(1, 1, BufferedImage.TYPE_INT_RGB).createGraphics();
+    try {
+      graphics.setFont(new Font(Font.SANS_SERIF, Font.PLAIN, 22));
+      return graphics.getFontMetrics().stringWidth("0") > 0;
+    } catch (RuntimeException | LinkageError | InternalError e) {
+      return false;
+    } finally {
+      graphics.dispose();
+    }
+  }
+
+  /// Writes the picture; replaces one that is there. Wants [#canDraw].
   static void write(Path file, LossCurve curve) throws IOException {
     System.setProperty("java.awt.headless", "true");
     BufferedImage image = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_INT_RGB);

@@ -50,6 +50,11 @@ public final class Preparation implements AutoCloseable {
   /// @throws LatheException when something named is missing or cannot be used, with all bad rows
   public static Preparation open(Recipe recipe, Path model) {
     List<String> notes = new ArrayList<>(recipe.notes());
+    if (recipe.output().plots() && !LossPlot.canDraw()) {
+      notes.add(
+          "no picture of the loss is drawn: this machine has no fonts; with fontconfig and fonts,"
+              + " as of the package fonts-dejavu-core, there is one");
+    }
     DatasetVersion data = data(recipe, recipe.data().train());
     Split split = Split.of(data, recipe.data().validation(), recipe.data().seed());
     DatasetVersion evaluation =

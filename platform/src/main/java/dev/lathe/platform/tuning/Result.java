@@ -45,7 +45,7 @@ final class Result {
       writeResults(trainResults, loss, journal);
       DurableFiles.replace(
           directory.resolve(Checkpoints.TRAINER_STATE), Json.sorted(journal.trainerState(), 2));
-      if (job.recipe().output().plots()) {
+      if (job.recipe().output().plots() && LossPlot.canDraw()) {
         plot(journal.curves());
       }
       ObjectNode record = record(state, loss);
