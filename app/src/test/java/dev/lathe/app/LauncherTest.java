@@ -83,7 +83,7 @@ class LauncherTest {
     return home;
   }
 
-  /// A Maven whose builds take a while and are written down in `builds`.
+  /// A Maven whose builds are written down in `builds`, and last as long as there is a file `hold`.
   private void maven(String version) throws IOException {
     script(
         tools.resolve("mvn"),
@@ -91,16 +91,18 @@ class LauncherTest {
         #!/bin/bash
         case "$*" in *-v) echo "Apache Maven %s (abc)"; exit ;; esac
         echo "$JAVA_HOME $*" >>'%s/builds'
-        sleep 0.3
+        while [ -e '%s/hold' ]; do sleep 0.05; done
         mkdir -p '%s/app/target/lib'
         touch '%s/app/target/app-0.1.0.jar'
         """
-            .formatted(version, folder, checkout, checkout));
+            .formatted(version, folder, folder, checkout, checkout));
   }
+
+  private record Started(Process process, Path err) {}
 
   private record Ended(int code, String out, String err) {}
 
-  private Process start(Path command, Path from, Map<String, String> environment, String... rest)
+  private Started start(Path command, Path from, Map<String, String> environment, String... rest)
       throws IOException {
     List<String> words = new ArrayList<>(List.of(BASH.toString(), command.toString()));
     words.addAll(Arrays.asList(rest));
@@ -109,15 +111,20 @@ class LauncherTest {
     builder.environment().put("PATH", tools.toString());
     builder.environment().put("HOME", folder.toString());
     builder.environment().putAll(environment);
-    return builder.start();
+    Path err = Files.createTempFile(folder, "err", ".txt");
+    return new Started(builder.redirectError(err.toFile()).start(), err);
   }
 
-  private static Ended end(Process process) throws IOException, InterruptedException {
+  private static Ended end(Started started) throws IOException, InterruptedException {
+    Process process = started.process;
     process.getOutputStream().close();
     String out = new String(process.getInputStream().readAllBytes(), UTF_8);
-    String err = new String(process.getErrorStream().readAllBytes(), UTF_8);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    return new Ended(process.exitValue(), out, err);
+    assertThat(process.waitFor(5, TimeUnit.MINUTES)).isTrue();
+    return new Ended(process.exitValue(), out, Files.readString(started.err));
+  }
+
+  private static String said(Started started) throws IOException {
+    return Files.readString(started.err);
   }
 
   private Ended lathe(Map<String, String> environment, String... rest)
@@ -271,8 +278,14 @@ class LauncherTest {
     jdk("opt/jdk", "25");
     maven("3.9.1");
 
-    Process first = start(checkout.resolve("lathe"), folder, Map.of(), "version");
-    Process second = start(checkout.resolve("lathe"), folder, Map.of(), "models");
+    Path hold = Files.createFile(folder.resolve("hold"));
+    Started first = start(checkout.resolve("lathe"), folder, Map.of(), "version");
+    Started second = start(checkout.resolve("lathe"), folder, Map.of(), "models");
+    for (int looks = 0; !(said(first) + said(second)).contains("waiting for it"); looks++) {
+      assertThat(looks).isLessThan(6000);
+      Thread.sleep(20);
+    }
+    Files.delete(hold);
     Ended one = end(first);
     Ended two = end(second);
 

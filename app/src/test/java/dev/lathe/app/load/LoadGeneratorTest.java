@@ -68,12 +68,12 @@ class LoadGeneratorTest {
     try {
       bodies.add(new JsonMapper().readTree(exchange.getRequestBody()));
       Thread.sleep(Duration.ofMillis(5));
-      send(exchange, stream);
     } catch (InterruptedException e) {
       throw new IOException(e);
     } finally {
       running.decrementAndGet();
     }
+    send(exchange, stream);
   }
 
   private void send(HttpExchange exchange, String text) throws IOException {
@@ -100,7 +100,7 @@ class LoadGeneratorTest {
         16,
         true,
         0.5,
-        Duration.ofSeconds(20));
+        Duration.ofMinutes(5));
   }
 
   private List<Sample> run(double[] arrivals, int concurrency) throws InterruptedException {

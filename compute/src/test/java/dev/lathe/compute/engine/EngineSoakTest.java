@@ -12,6 +12,7 @@ import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.model.TinyModels;
 import java.io.IOException;
+import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,6 +53,9 @@ class EngineSoakTest {
 
   /// In a few seconds the compiler's own memory weighs more than any leak but a gross one.
   private static final long NATIVE_ALLOWED_SHORT = 128 * MIB;
+
+  /// What each client does at least in a part, however slow the machine is.
+  private static final int LEAST_TURNS = 20;
 
   /// A stream is stuck when nothing ends for so long after the last request.
   private static final Duration PATIENCE = Duration.ofMinutes(5);
@@ -142,8 +146,10 @@ class EngineSoakTest {
         .daemon()
         .start(() -> {
           try {
-            while (System.nanoTime() < end && failures.isEmpty()) {
+            int turns = 0;
+            while ((System.nanoTime() < end || turns < LEAST_TURNS) && failures.isEmpty()) {
               turn.take();
+              turns++;
             }
           } catch (Throwable e) {
             failures.add(e);
@@ -303,6 +309,7 @@ class EngineSoakTest {
     if (!Files.exists(status)) {
       return 0;
     }
+    useWholeHeap();
     long resident =
         Files.readAllLines(status).stream()
             .filter(line -> line.startsWith("RssAnon:"))
@@ -312,5 +319,20 @@ class EngineSoakTest {
     return resident
         - memory.getHeapMemoryUsage().getCommitted()
         - memory.getNonHeapMemoryUsage().getCommitted();
+  }
+
+  /// Fills the young part of the heap once: what is committed is then resident, on a machine whose
+  /// heap is large too.
+  private static void useWholeHeap() {
+    long before = collections();
+    while (collections() == before) {
+      assertThat(new byte[1 << 20]).isNotEmpty();
+    }
+  }
+
+  private static long collections() {
+    return ManagementFactory.getGarbageCollectorMXBeans().stream()
+        .mapToLong(GarbageCollectorMXBean::getCollectionCount)
+        .sum();
   }
 }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -163,17 +165,19 @@ class TokenizerTest {
     String sentence = "The fee of the account is three crowns; <|im_end|> 费用是三元。 ";
     tokenizer.encode(sentence.repeat(100));
 
-    Duration small = time(sentence.repeat(2_000));
-    Duration large = time(sentence.repeat(20_000));
+    Duration small = work(sentence.repeat(2_000));
+    Duration large = work(sentence.repeat(20_000));
 
     assertThat(large).isLessThan(small.multipliedBy(60).plusMillis(500));
   }
 
-  private static Duration time(String text) {
-    long start = System.nanoTime();
+  /// What a text takes of a processor, whatever else the machine does.
+  private static Duration work(String text) {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long start = threads.getCurrentThreadCpuTime();
     int[] ids = tokenizer.encode(text);
     assertThat(tokenizer.decode(ids, true)).hasSize(text.length());
-    return Duration.ofNanos(System.nanoTime() - start);
+    return Duration.ofNanos(threads.getCurrentThreadCpuTime() - start);
   }
 
   @Test

@@ -158,7 +158,7 @@ class ApiKeysTest {
                     () -> at(NOW).create("key " + i, Operation.USUAL, Optional.empty())))
             .toList();
     for (Thread thread : threads) {
-      assertThat(thread.join(Duration.ofSeconds(30))).isTrue();
+      assertThat(thread.join(Duration.ofMinutes(5))).isTrue();
     }
 
     assertThat(new ArrayList<>(keys.list())).extracting(ApiKey::name).hasSize(8);

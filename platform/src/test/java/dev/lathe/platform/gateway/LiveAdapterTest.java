@@ -8,7 +8,9 @@ import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.AdapterSpec;
 import dev.lathe.compute.engine.AdapterPool;
 import dev.lathe.compute.engine.AdapterVersion;
+import dev.lathe.compute.engine.BrakedRunner;
 import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.RandomAdapters;
 import dev.lathe.compute.engine.Sampling;
 import dev.lathe.compute.kernel.Storage;
@@ -24,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -42,19 +45,28 @@ class LiveAdapterTest {
 
   @TempDir private Path folder;
   private Path model;
+  private final AtomicReference<BrakedRunner> brake = new AtomicReference<>();
   private Generator generator;
 
   @BeforeEach
   void openTinyModel() {
     model = TinyModels.llama(folder.resolve("tiny"), 7);
+    EngineSettings settings =
+        EngineSettings.of(Storage.F32).withMaxStreams(4).withKvTokens(512).withThreads(1);
     generator =
         Generator.open(
             model,
-            EngineSettings.of(Storage.F32).withMaxStreams(4).withKvTokens(512).withThreads(1));
+            settings,
+            settings.kvTokens(),
+            (checkpoint, fitted) -> {
+              brake.set(BrakedRunner.open(checkpoint, fitted));
+              return JavaEngine.over(brake.get(), checkpoint.config(), fitted);
+            });
   }
 
   @AfterEach
   void close() {
+    brake.get().release();
     generator.close();
   }
 
@@ -89,14 +101,21 @@ class LiveAdapterTest {
       assertThat(reply("live")).as("B is zero").isEqualTo(reply(null)).isNotEqualTo(ANSWER);
       ReplyStream begun = generator.ask(ask("live", 300));
       begun.next();
+      brake.get().hold();
 
       for (int step = 0; step < 60; step++) {
         trainer.step(List.of(batch()));
       }
       Adapter adapter = trainer.adapter("trained");
+      brake.get().slow();
       AdapterVersion version =
           generator.publish(
               "live", adapter, List.of(new Proof(prompt, trainer.logits(prompt), 5e-2)));
+
+      assertThat(generator.adapters().status().inMemory())
+          .as("the untrained one answers")
+          .isEqualTo(2);
+      brake.get().release();
 
       assertThat(reply("live")).isEqualTo(ANSWER);
       assertThat(version.tensors()).isEqualTo(2 * 7 * 2);

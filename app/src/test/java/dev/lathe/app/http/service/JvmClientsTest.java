@@ -247,7 +247,7 @@ class JvmClientsTest {
     }
 
     EngineStatus status = service.models().generator().status();
-    for (int i = 0; i < 300 && status.running() > 0; i++) {
+    for (int i = 0; i < 3000 && status.running() > 0; i++) {
       Thread.sleep(100);
       status = service.models().generator().status();
     }

@@ -1,13 +1,17 @@
 package dev.lathe.app.http.service;
 
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.lathe.compute.engine.EngineStatus;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -26,7 +30,8 @@ class ScriptedClientsTest {
   private static final Path SCRIPTS = Path.of("src/test/clients").toAbsolutePath();
   private static final Path HOME =
       Path.of(System.getProperty("user.home"), ".cache", "lathe", "clients");
-  private static final int MINUTES = 5;
+  private static final String MARKER = "installed";
+  private static final int MINUTES = 10;
 
   @TempDir private static Path folder;
   private static RunningService service;
@@ -112,37 +117,54 @@ class ScriptedClientsTest {
   private static Path installed(String names, String... command) throws Exception {
     String wanted = Files.readString(SCRIPTS.resolve(names));
     Path home = HOME.resolve(names + "-" + Integer.toHexString(wanted.hashCode()));
-    Path marker = home.resolve("installed");
-    if (!Files.exists(marker)) {
+    if (!Files.exists(home.resolve(MARKER))) {
       Run install = install(names, home, command);
       assumeThat(install.code())
           .as("the packages of %s cannot be installed: %s", names, install.output())
           .isZero();
-      Files.createFile(marker);
     }
     return home;
   }
 
+  /// Installs, one process of this machine at a time.
   private static Run install(String names, Path home, String... command) throws Exception {
     try {
       Files.createDirectories(home);
-      copy(names, home);
     } catch (IOException e) {
-      return new Run(1, "'" + home + "' cannot be written: " + e);
+      return unwritable(home, e);
     }
-    return run(home, List.of(command));
+    try (FileChannel door = FileChannel.open(home.resolve("lock"), CREATE, WRITE);
+        FileLock _ = door.lock()) {
+      if (Files.exists(home.resolve(MARKER))) {
+        return new Run(0, "");
+      }
+      Files.copy(SCRIPTS.resolve(names), home.resolve(names), REPLACE_EXISTING);
+      Run run = run(home, List.of(command));
+      if (run.code() == 0) {
+        Files.createFile(home.resolve(MARKER));
+      }
+      return run;
+    } catch (IOException e) {
+      return unwritable(home, e);
+    }
   }
 
-  private static void copy(String name, Path home) throws IOException {
-    Files.copy(SCRIPTS.resolve(name), home.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+  private static Run unwritable(Path home, IOException why) {
+    return new Run(1, "'" + home + "' cannot be written: " + why);
   }
 
   /// @param program what runs the script
   private static void require(Path home, String script, String... program) throws Exception {
-    copy(script, home);
+    Path own = home.resolve(ProcessHandle.current().pid() + "-" + script);
+    Files.copy(SCRIPTS.resolve(script), own, REPLACE_EXISTING);
     List<String> command = new ArrayList<>(List.of(program));
-    command.addAll(List.of(script, address(), "tiny"));
-    Run run = run(home, command);
+    command.addAll(List.of(own.toString(), address(), "tiny"));
+    Run run;
+    try {
+      run = run(home, command);
+    } finally {
+      Files.delete(own);
+    }
 
     assertThat(run.code()).as("%s printed:%n%s", script, run.output()).isZero();
     assertThat(run.output()).contains("ok");
@@ -156,7 +178,7 @@ class ScriptedClientsTest {
   /// The scripts leave an answer in the middle: nothing may go on for them.
   private static void requireIdle() throws InterruptedException {
     EngineStatus status = service.models().generator().status();
-    for (int i = 0; i < 300 && status.running() + status.waiting() > 0; i++) {
+    for (int i = 0; i < 3000 && status.running() + status.waiting() > 0; i++) {
       Thread.sleep(100);
       status = service.models().generator().status();
     }
