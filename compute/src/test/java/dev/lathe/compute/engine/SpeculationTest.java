@@ -144,12 +144,7 @@ class SpeculationTest {
     try (JavaEngine engine = open(kind, settings)) {
       List<TokenStream> streams = requests(engine).stream().map(engine::submit).toList();
       for (TokenStream stream : streams) {
-        List<TokenEvent> all = new ArrayList<>();
-        do {
-          all.add(stream.next());
-        } while (all.getLast() instanceof TokenEvent.Token
-            || all.getLast() instanceof TokenEvent.PromptToken);
-        answers.add(all);
+        answers.add(events(stream));
       }
       EngineStatus status = engine.status();
       assertThat(status.freePages() + status.cachedPages()).isEqualTo(status.pages());

@@ -41,16 +41,24 @@ final class Streams {
     }
   }
 
-  /// All events up to the end, which comes last.
+  /// All events up to the end, which comes last, without the time at which a token came: they are
+  /// equal when the answers are.
   static List<TokenEvent> events(Engine engine, Request request) throws InterruptedException {
-    List<TokenEvent> events = new ArrayList<>();
     try (TokenStream stream = engine.submit(request)) {
-      TokenEvent event;
-      do {
-        event = stream.next();
-        events.add(event);
-      } while (event instanceof TokenEvent.Token || event instanceof TokenEvent.PromptToken);
+      return events(stream);
     }
+  }
+
+  static List<TokenEvent> events(TokenStream stream) throws InterruptedException {
+    List<TokenEvent> events = new ArrayList<>();
+    TokenEvent event;
+    do {
+      event = stream.next();
+      events.add(
+          event instanceof TokenEvent.Token(int id, Likelihood likelihood, _)
+              ? new TokenEvent.Token(id, likelihood, 0)
+              : event);
+    } while (event instanceof TokenEvent.Token || event instanceof TokenEvent.PromptToken);
     return events;
   }
 
