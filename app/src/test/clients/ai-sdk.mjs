@@ -46,10 +46,12 @@ const tools = {
     },
   }),
 };
+const oneCall = { lathe: { parallel_tool_calls: false } };
 const called = await generateText({
   model: lathe(model),
   prompt,
   tools,
+  providerOptions: oneCall,
   maxRetries: 0,
   maxOutputTokens: 200,
   prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? 'required' : 'none' }),
@@ -63,6 +65,7 @@ const calls = streamText({
   prompt,
   tools,
   toolChoice: 'required',
+  providerOptions: oneCall,
   maxRetries: 0,
 });
 for (const call of await calls.toolCalls) {
