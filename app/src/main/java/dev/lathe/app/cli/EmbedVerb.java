@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.app.terminal.Progress;
+import dev.lathe.compute.FirstFew;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.engine.Pooling;
@@ -155,7 +156,9 @@ final class EmbedVerb implements Callable<Integer> {
     }
     if (!problems.isEmpty()) {
       throw LatheException.capacity(
-          shown(problems) + "; the context is " + generator.context(),
+          FirstFew.of(problems, PROBLEMS_SHOWN, "\n  ", "\n  and ")
+              + "; the context is "
+              + generator.context(),
           "cut these texts, or raise --context up to what the model was trained for");
     }
     return all;
@@ -180,7 +183,11 @@ final class EmbedVerb implements Callable<Integer> {
     }
     if (!problems.isEmpty()) {
       throw LatheException.user(
-          problems.size() + " rows of '" + input + "' cannot be used\n  " + shown(problems),
+          problems.size()
+              + " rows of '"
+              + input
+              + "' cannot be used\n  "
+              + FirstFew.of(problems, PROBLEMS_SHOWN, "\n  ", "\n  and "),
           "correct or remove these rows");
     }
     if (rows.isEmpty()) {
@@ -206,11 +213,5 @@ final class EmbedVerb implements Callable<Integer> {
     } catch (JsonProcessingException e) {
       problems.add("line " + number + ": not JSON (" + StrictJson.explain(e) + ")");
     }
-  }
-
-  private static String shown(List<String> problems) {
-    int count = Math.min(PROBLEMS_SHOWN, problems.size());
-    String more = problems.size() > count ? "\n  and " + (problems.size() - count) + " more" : "";
-    return String.join("\n  ", problems.subList(0, count)) + more;
   }
 }

@@ -3,6 +3,7 @@ package dev.lathe.app.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.FirstFew;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Nearest;
 import dev.lathe.compute.text.Conversation;
@@ -71,7 +72,11 @@ record GenerateRow(ObjectNode fields, Prompt prompt, Decoding decoding) {
     }
     if (!problems.isEmpty()) {
       throw LatheException.user(
-          problems.size() + " rows of '" + source + "' cannot be used\n  " + shown(problems),
+          problems.size()
+              + " rows of '"
+              + source
+              + "' cannot be used\n  "
+              + FirstFew.of(problems, PROBLEMS_SHOWN, "\n  ", "\n  and "),
           "correct or remove these rows");
     }
     if (!conversations.isEmpty()) {
@@ -83,12 +88,6 @@ record GenerateRow(ObjectNode fields, Prompt prompt, Decoding decoding) {
           "leave --raw out or give 'prompt'");
     }
     return rows;
-  }
-
-  private static String shown(List<String> problems) {
-    int count = Math.min(PROBLEMS_SHOWN, problems.size());
-    String more = problems.size() > count ? "\n  and " + (problems.size() - count) + " more" : "";
-    return String.join("\n  ", problems.subList(0, count)) + more;
   }
 
   private static void requireKnown(String source, Questions.Read read, Set<String> kept) {

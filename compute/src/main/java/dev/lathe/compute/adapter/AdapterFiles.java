@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.compute.FirstFew;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.adapter.PeftConfig.Setting;
@@ -95,14 +96,11 @@ public final class AdapterFiles {
   }
 
   private static LatheException refusal(Path directory, List<String> problems) {
-    int shown = Math.min(SHOWN, problems.size());
-    String more = problems.size() > shown ? "; and " + (problems.size() - shown) + " more" : "";
     return LatheException.user(
         "the adapter '"
             + directory
             + "' cannot be applied: "
-            + String.join("; ", problems.subList(0, shown))
-            + more,
+            + FirstFew.of(problems, SHOWN, "; ", "; and "),
         "");
   }
 

@@ -1,5 +1,6 @@
 package dev.lathe.compute.model;
 
+import dev.lathe.compute.FirstFew;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.weights.Gguf;
@@ -186,14 +187,11 @@ public final class Checkpoint implements AutoCloseable {
     if (problems.isEmpty()) {
       return;
     }
-    int shown = Math.min(8, problems.size());
-    String more = problems.size() > shown ? "; and " + (problems.size() - shown) + " more" : "";
     throw LatheException.user(
         "the tensors of '"
             + path
             + "' do not fit its config: "
-            + String.join("; ", problems.subList(0, shown))
-            + more,
+            + FirstFew.of(problems, 8, "; ", "; and "),
         "");
   }
 

@@ -2,6 +2,7 @@ package dev.lathe.platform.evaluation;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.lathe.compute.FirstFew;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.Utf8;
@@ -97,18 +98,12 @@ public final class Questions {
   }
 
   private LatheException refusal(String source) {
-    List<String> shown = problems.subList(0, Math.min(PROBLEMS_SHOWN, problems.size()));
-    String more =
-        problems.size() > PROBLEMS_SHOWN
-            ? "\n  and " + (problems.size() - PROBLEMS_SHOWN) + " more"
-            : "";
     return LatheException.user(
         problems.size()
             + (problems.size() == 1 ? " row of '" : " rows of '")
             + source
             + "' cannot be used\n  "
-            + String.join("\n  ", shown)
-            + more,
+            + FirstFew.of(problems, PROBLEMS_SHOWN, "\n  ", "\n  and "),
         "correct or remove these rows");
   }
 

@@ -1,5 +1,6 @@
 package dev.lathe.platform.gateway;
 
+import dev.lathe.compute.FirstFew;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.engine.AdapterPool;
@@ -417,11 +418,8 @@ public final class Generator implements AutoCloseable {
       }
     }
     if (!problems.isEmpty()) {
-      int shown = Math.min(PROBLEMS_SHOWN, problems.size());
-      String more = problems.size() > shown ? " and " + (problems.size() - shown) + " more" : "";
       throw LatheException.capacity(
-          String.join(", ", problems.subList(0, shown))
-              + more
+          FirstFew.of(problems, PROBLEMS_SHOWN, ", ", " and ")
               + "; a prompt has at least 1 token and, with one of the reply, at most "
               + context,
           "change these prompts, or raise --context up to what the model was trained for");

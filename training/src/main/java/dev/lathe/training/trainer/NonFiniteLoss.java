@@ -1,5 +1,6 @@
 package dev.lathe.training.trainer;
 
+import dev.lathe.compute.FirstFew;
 import java.util.List;
 
 /// A step met a loss or a gradient that is not a finite number. The factors, the optimizer and the
@@ -20,15 +21,12 @@ public final class NonFiniteLoss extends RuntimeException {
 
   private static String message(int step, double loss, List<String> sources) {
     String what = Double.isFinite(loss) ? "the gradient is not finite" : "the loss is " + loss;
-    int named = Math.min(NAMED, sources.size());
-    String more = sources.size() > named ? " and " + (sources.size() - named) + " more" : "";
     return "in step "
         + step
         + " "
         + what
         + " for the rows "
-        + String.join(", ", sources.subList(0, named))
-        + more
+        + FirstFew.of(sources, NAMED, ", ", " and ")
         + ": look at these rows, lower the learning rate, or train in fp32";
   }
 
