@@ -103,6 +103,9 @@ final class Dispatcher extends Handler.Abstract {
     response.getHeaders().put(NO_SNIFF);
     @Nullable Throwable broken = run(exchange);
     underWay.decrementAndGet();
+    if (broken == null) {
+      body.drain();
+    }
     patience.answered(connection);
     log.answered(
         new ServerLog.Answered(
@@ -255,8 +258,5 @@ final class Dispatcher extends Handler.Abstract {
       response.getHeaders().put(HttpHeader.CONNECTION, "close");
     }
     Call.send(response, refusal.fault().status(), exchange.errors, refusal);
-    if (refusal.fault() == Fault.TOO_LARGE) {
-      exchange.body.drain();
-    }
   }
 }

@@ -27,7 +27,7 @@ final class RequestBody {
 
   private static final int PART = 16 << 10;
 
-  /// How much of a refused body is still taken, so that the client gets to read why.
+  /// How much of a body that nobody wanted is still taken.
   private static final long MOST_DRAINED = 256L << 20;
 
   private final Request request;
@@ -35,6 +35,7 @@ final class RequestBody {
   private final JsonFactory json;
   private final Scheduler scheduler;
   private volatile boolean timedOut;
+  private boolean begun;
 
   /// @param json parsers within the limits of [StrictJson]
   RequestBody(
@@ -101,6 +102,7 @@ final class RequestBody {
   }
 
   private byte[] all(InputStream in) throws IOException {
+    begun = true;
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(PART);
     byte[] part = new byte[PART];
     for (int count = in.read(part); count >= 0; count = in.read(part)) {
@@ -119,9 +121,13 @@ final class RequestBody {
             .formatted(limits.bodyBytes()));
   }
 
-  /// Reads what is left and keeps nothing, so that a client that only reads after it has written
-  /// learns why it was refused; gives up on those that go on for too long.
+  /// Reads what is left and keeps nothing, once the answer is sent: a client that only reads after
+  /// it has written gets its answer, and the connection can take its next request. Gives up on
+  /// those that go on for too long, and on those that wait to be asked for their body.
   void drain() {
+    if (!begun && request.getHeaders().contains(HttpHeader.EXPECT)) {
+      return;
+    }
     long most = MOST_DRAINED;
     long until = System.nanoTime() + limits.toSend().toNanos();
     try {

@@ -54,6 +54,7 @@ class HttpServerTest {
   private final CountDownLatch begun = new CountDownLatch(1);
   private final CountDownLatch gone = new CountDownLatch(1);
   private final CountDownLatch goOn = new CountDownLatch(1);
+  private final AtomicInteger waiting = new AtomicInteger();
   private final AtomicInteger written = new AtomicInteger();
   private final List<String> defects = new CopyOnWriteArrayList<>();
   private final List<ServerLog.Answered> answered = new CopyOnWriteArrayList<>();
@@ -93,6 +94,7 @@ class HttpServerTest {
   }
 
   private void waitForTest(Call call, Word word) throws IOException, InterruptedException {
+    waiting.incrementAndGet();
     begun.countDown();
     try (Call.Watch _ =
         call.watch(() -> {
@@ -354,6 +356,35 @@ class HttpServerTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"/echo", "/nowhere"})
+  void refusalBeforeTheBodyIsThereLeavesTheConnectionOpen(String path) throws Exception {
+    String key = keys().create("one", Set.of(Operation.GENERATE), Optional.empty()).text();
+    try (Wire wire = new Wire(start())) {
+      wire.lines("POST " + path + " HTTP/1.1", "Host: localhost", "Content-Length: 13");
+      assertThat(wire.read().status()).isGreaterThanOrEqualTo(400);
+      wire.write("{\"text\": \"x\"}");
+
+      Wire.Answer next =
+          wire.post("/echo", "{\"text\": \"x\"}", "Authorization: Bearer " + key).read();
+      assertThat(next.status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void refusedClientThatWaitsToBeAskedForItsBodyIsNotWaitedFor() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      wire.lines(
+          "POST /nowhere HTTP/1.1",
+          "Host: localhost",
+          "Expect: 100-continue",
+          "Content-Length: 13");
+
+      assertThat(wire.read().status()).isEqualTo(404);
+      assertThat(wire.isEnded()).isTrue();
+    }
+  }
+
   @Test
   void oneKeyHasSoManyRequestsUnderWayAndOthersAreNotConcerned() throws Exception {
     String key = keys().create("busy", Set.of(Operation.GENERATE), Optional.empty()).text();
@@ -364,8 +395,10 @@ class HttpServerTest {
         Wire third = new Wire(address)) {
       first.post("/wait", "{\"text\": \"x\"}", "Authorization: Bearer " + key);
       second.post("/wait", "{\"text\": \"x\"}", "Authorization: Bearer " + key);
-      await(begun);
-      Wire.Answer excess = untilStatus(third, 429, "Authorization: Bearer " + key);
+      await(() -> waiting.get() == 2);
+      Wire.Answer excess =
+          third.post("/echo", "{\"text\": \"x\"}", "Authorization: Bearer " + key).read();
+      assertThat(excess.status()).isEqualTo(429);
       assertThat(excess.body()).contains("rate_limit_exceeded");
       assertThat(excess.header("Retry-After")).isEqualTo("1");
       assertThat(
