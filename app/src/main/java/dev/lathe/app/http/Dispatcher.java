@@ -172,6 +172,8 @@ final class Dispatcher extends Handler.Abstract {
 
   private void route(Exchange exchange) throws IOException, InterruptedException {
     HttpFields headers = exchange.request.getHeaders();
+    String path = exchange.request.getHttpURI().getPath();
+    exchange.errors = routes.errors(path);
     Optional<String> origin = gate.origin(headers);
     origin.ifPresent(allowed -> allow(exchange.response, allowed));
     String method = exchange.request.getMethod();
@@ -179,7 +181,7 @@ final class Dispatcher extends Handler.Abstract {
       preflight(exchange);
       return;
     }
-    Routes.Match match = routes.find(method, exchange.request.getHttpURI().getPath());
+    Routes.Match match = routes.find(method, path);
     Route route = match.route();
     exchange.errors = route.errors();
     exchange.path = route.path();

@@ -21,6 +21,7 @@ public enum Fault {
       403, "permission_error", "origin_not_allowed", "the web page may not use this server"),
   NOT_FOUND(404, "invalid_request_error", "not_found", "there is no such thing"),
   MODEL_NOT_FOUND(404, "invalid_request_error", "model_not_found", "there is no such model"),
+  NOT_SUPPORTED(501, "invalid_request_error", "not_supported", "this server does not do that"),
   METHOD_NOT_ALLOWED(
       405, "invalid_request_error", "method_not_allowed", "the path has no such method"),
   REQUEST_TIMEOUT(408, "invalid_request_error", "request_timeout", "the body came too slowly"),

@@ -216,9 +216,16 @@ public final class Fields {
     }
 
     /// One of some words.
+    ///
+    /// @param otherwise one of them, or what stands for none
     public String choice(List<String> choices, String otherwise) {
       return maybe(
-          () -> words(choices).put("default", otherwise), otherwise, each -> one(each, choices));
+          () ->
+              choices.contains(otherwise)
+                  ? words(choices).put("default", otherwise)
+                  : words(choices),
+          otherwise,
+          each -> one(each, choices));
     }
 
     /// One of some words; there must be one.
@@ -460,7 +467,7 @@ public final class Fields {
 
   private static String seen(JsonNode found) {
     return switch (found.getNodeType()) {
-      case ARRAY -> "a list";
+      case ARRAY -> found.isEmpty() ? "an empty list" : "a list";
       case OBJECT -> "an object";
       case STRING -> "the text " + shortened(found.toString());
       case NUMBER -> shortened(found.asText());

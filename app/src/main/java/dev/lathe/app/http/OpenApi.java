@@ -41,6 +41,7 @@ final class OpenApi {
         .put(
             "description",
             "A base model and its adapters, by OpenAI's, Ollama's and Lathe's own routes.");
+    document.putArray("servers").addObject().put("url", "/");
     ObjectNode paths = document.putObject("paths");
     for (Route route : routes) {
       paths
@@ -58,10 +59,11 @@ final class OpenApi {
   }
 
   private ObjectNode operation(Route route) {
-    ObjectNode operation = JsonNodeFactory.instance.objectNode().put("summary", route.summary());
-    operation.put("x-scope", route.operation().scope());
+    ObjectNode operation = JsonNodeFactory.instance.objectNode().put("operationId", id(route));
+    operation.put("summary", route.summary()).put("x-scope", route.operation().scope());
+    ArrayNode security = operation.putArray("security");
     if (!route.operation().isOpen()) {
-      operation.putArray("security").addObject().putArray("key");
+      security.addObject().putArray("key");
     }
     parameters(route, operation);
     route
@@ -75,6 +77,17 @@ final class OpenApi {
                 .set("schema", named(body.name(), Fields.schema(body.reader()))));
     responses(route, operation.putObject("responses"));
     return operation;
+  }
+
+  /// Names an operation, as generated clients call it: `postV1ChatCompletions`.
+  private static String id(Route route) {
+    StringBuilder id = new StringBuilder(route.method().name().toLowerCase(Locale.ROOT));
+    for (String word : route.path().split("[^A-Za-z0-9]+")) {
+      if (!word.isEmpty()) {
+        id.append(Character.toUpperCase(word.charAt(0))).append(word, 1, word.length());
+      }
+    }
+    return id.toString();
   }
 
   private static void parameters(Route route, ObjectNode operation) {
@@ -95,16 +108,9 @@ final class OpenApi {
   }
 
   private void responses(Route route, ObjectNode responses) {
-    ObjectNode good = responses.putObject("200");
-    StringBuilder meaning = new StringBuilder();
-    ObjectNode content = good.putObject("content");
-    for (Route.Answer answer : route.answers()) {
-      meaning.append(meaning.isEmpty() ? "" : "; ").append(answer.meaning());
-      ObjectNode schema =
-          answer.shape().map(shape -> named(shape.name(), shape.schema())).orElseGet(Schemas::text);
-      content.putObject(answer.mediaType()).set("schema", schema);
+    if (!route.answers().isEmpty()) {
+      good(route, responses.putObject("200"));
     }
-    good.put("description", meaning.toString());
     Map<Integer, String> faults = new TreeMap<>();
     for (Fault fault : faults(route)) {
       faults.merge(fault.status(), told(fault), (first, second) -> first + "; " + second);
@@ -116,6 +122,18 @@ final class OpenApi {
             .putObject("content")
             .putObject("application/json")
             .set("schema", named(route.errors().name(), route.errors().schema())));
+  }
+
+  private void good(Route route, ObjectNode good) {
+    StringBuilder meaning = new StringBuilder();
+    ObjectNode content = good.putObject("content");
+    for (Route.Answer answer : route.answers()) {
+      meaning.append(meaning.isEmpty() ? "" : "; ").append(answer.meaning());
+      ObjectNode schema =
+          answer.shape().map(shape -> named(shape.name(), shape.schema())).orElseGet(Schemas::text);
+      content.putObject(answer.mediaType()).set("schema", schema);
+    }
+    good.put("description", meaning.toString());
   }
 
   private static String told(Fault fault) {

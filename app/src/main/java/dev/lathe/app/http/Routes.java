@@ -87,6 +87,22 @@ public final class Routes {
                     .collect(Collectors.joining(", "))));
   }
 
+  /// How errors are written below a path: as by the routes that begin as it does, so that a client
+  /// of an API reads them in its form also where there is no route.
+  Shape<Refusal> errors(String path) {
+    String first = firstSegment(path);
+    return all.stream()
+        .filter(route -> firstSegment(route.path()).equals(first))
+        .findFirst()
+        .map(Route::errors)
+        .orElse(Refusal.SHAPE);
+  }
+
+  private static String firstSegment(String path) {
+    int end = path.indexOf('/', 1);
+    return end < 0 ? path : path.substring(0, end);
+  }
+
   private List<Match> matches(String path) {
     Map<Method, Route> exact = fixed.get(path);
     if (exact != null) {

@@ -24,7 +24,7 @@ import java.util.Map;
 /// What Ollama tells about models: `/api/tags`, `/api/ps`, `/api/show`, `/api/version`.
 record OllamaModels(List<Entry> models) {
   /// The version of Ollama whose API these routes follow: tools ask for a least one.
-  private static final String FOLLOWED = "0.9.0";
+  private static final String FOLLOWED = "0.13.5";
 
   private static final String LATEST = ":latest";
 
@@ -35,7 +35,12 @@ record OllamaModels(List<Entry> models) {
   ///
   /// @param digest SHA-256 of the base, or of the adapter
   /// @param parent the base of an adapter; empty for the base
-  record Entry(String name, Instant since, long bytes, String digest, String parent, Facts facts) {}
+  record Entry(String name, Instant since, long bytes, String digest, String parent, Facts facts) {
+    /// As in a Modelfile, where tools look for how long a prompt may be.
+    private String parameters() {
+      return "num_ctx " + facts.context;
+    }
+  }
 
   /// @param context most tokens of prompt and answer
   record Facts(ModelConfig config, ModelFacts base, int context, boolean thinks) {
@@ -90,7 +95,8 @@ record OllamaModels(List<Entry> models) {
   private static final Shape<Entry> SHOWN =
       Shape.<Entry>named("OllamaShow")
           .text("modelfile", "always empty: there is none", _ -> "")
-          .text("parameters", "always empty: options have the API's defaults", _ -> "")
+          .text(
+              "parameters", "the context: other options have the API's defaults", Entry::parameters)
           .text("template", "its chat template, in Jinja", each -> each.facts.base.template())
           .object("details", "more about it", each -> each, DETAILS)
           .json("model_info", Schemas.object(), "its config", OllamaModels::info)

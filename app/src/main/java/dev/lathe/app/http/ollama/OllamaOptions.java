@@ -61,7 +61,7 @@ record OllamaOptions(
                 .number(PENALTY, USUAL.presencePenalty),
             in.field("frequency_penalty", "taken from a token's logit each time it was chosen")
                 .number(PENALTY, USUAL.frequencyPenalty),
-            in.field("num_ctx", "most tokens of prompt and answer, at most the server's")
+            in.field("num_ctx", "most tokens of prompt and answer; more than the server's: those")
                 .wholeOrNull(Range.from(1)));
     in.refused("repeat_last_n", "penalties look at the whole prompt and answer", "-1");
     in.refused("typical_p", SAMPLER, "1", "1.0");
@@ -112,16 +112,9 @@ record OllamaOptions(
 
   /// @param prompt tokens of the prompt
   /// @param room the server's context
-  /// @throws Refusal when the context wanted is more than the server's, or less than the prompt
+  /// @throws Refusal when the context wanted is less than the prompt
   Until until(int prompt, int room) {
-    int wanted = context == null ? room : context;
-    if (wanted > room) {
-      throw new Refusal(
-          Fault.INVALID_VALUE,
-          "'options.num_ctx' is %d, this server's context has %d tokens: start it with a larger --context"
-              .formatted(wanted, room),
-          "options.num_ctx");
-    }
+    int wanted = context == null ? room : Math.min(context, room);
     if (prompt >= wanted) {
       throw new Refusal(
           Fault.CONTEXT_LENGTH_EXCEEDED,

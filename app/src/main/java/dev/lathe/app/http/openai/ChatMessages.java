@@ -11,12 +11,23 @@ import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Message.Role;
 import dev.lathe.compute.text.ToolCall;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// Messages as OpenAI's clients send them, those included that they got from an earlier answer.
 final class ChatMessages {
   private static final List<String> ROLES =
       List.of("system", "developer", "user", "assistant", "tool");
+
+  /// Members of a part of content that change nothing, and why.
+  private static final Map<String, String> NEEDLESS =
+      new TreeMap<>(
+          Map.of(
+              "annotations", "of an earlier answer, which had none",
+              "logprobs", "of an earlier answer; the text counts",
+              "parsed", "what a client made of the text; the text counts",
+              "cache_control", "changes nothing: whatever was computed for a prompt is kept"));
 
   private ChatMessages() {}
 
@@ -77,6 +88,9 @@ final class ChatMessages {
     ObjectNode properties = part.putObject("properties");
     properties.set("type", Schemas.text());
     properties.set("text", Schemas.text());
+    NEEDLESS.forEach(
+        (name, meaning) -> properties.set(name, Schemas.any().put("description", meaning)));
+    part.put("additionalProperties", false);
     return Schemas.either(Schemas.text(), Schemas.list(part));
   }
 
@@ -102,6 +116,12 @@ final class ChatMessages {
           Fault.INVALID_VALUE,
           "a part of content is of type '" + type + "': this model reads parts of type text",
           at + ".type");
+    }
+    for (String name : (Iterable<String>) part::fieldNames) {
+      if (!name.equals("type") && !name.equals("text") && !NEEDLESS.containsKey(name)) {
+        throw new Refusal(
+            Fault.UNKNOWN_PARAMETER, "a part of text has no '" + name + "'", at + "." + name);
+      }
     }
     if (!part.path("text").isTextual()) {
       throw new Refusal(Fault.INVALID_VALUE, "a part of content has no text", at + ".text");

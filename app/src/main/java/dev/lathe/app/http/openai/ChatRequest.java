@@ -112,7 +112,7 @@ record ChatRequest(
     in.refused("service_tier", "there is one", "\"auto\"", "\"default\"");
     in.refused(
         "reasoning_effort", "use chat_template_kwargs, by the names of the model's template");
-    in.refused("verbosity", "say it in a message");
+    in.refused("verbosity", "say it in a message", "\"medium\"");
     in.refused("web_search_options", "this server uses no network");
     in.refused("best_of", "use n", "1");
     in.refused("use_beam_search", "answers are sampled", "false");

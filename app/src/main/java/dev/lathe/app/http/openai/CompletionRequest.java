@@ -35,7 +35,7 @@ record CompletionRequest(
             Streaming.read(in),
             Sharing.read(in),
             OutputForm.read(in));
-    in.refused("suffix", "models are asked to go on, not to fill in");
+    in.refused("suffix", "models are asked to go on, not to fill in", "\"\"");
     in.refused("best_of", "use n", "1");
     in.refused("use_beam_search", "answers are sampled", "false");
     in.refused("skip_special_tokens", "control tokens are no text", "true");

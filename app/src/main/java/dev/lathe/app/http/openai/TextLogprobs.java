@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 record TextLogprobs(List<Entry> entries) {
   /// @param likelihood null for the first token of a prompt, before which nothing comes
   private record Entry(
-      String token, @Nullable Likelihood likelihood, Map<String, Double> likeliest, int offset) {}
+      String token, @Nullable Likelihood likelihood, Map<String, Float> likeliest, int offset) {}
 
   static final Shape<TextLogprobs> SHAPE =
       Shape.<TextLogprobs>named("TextLogprobs")
@@ -47,7 +47,7 @@ record TextLogprobs(List<Entry> entries) {
                   return;
                 }
                 out.writeStartObject();
-                for (Map.Entry<String, Double> each : entry.likeliest.entrySet()) {
+                for (Map.Entry<String, Float> each : entry.likeliest.entrySet()) {
                   out.writeNumberField(each.getKey(), each.getValue());
                 }
                 out.writeEndObject();
@@ -75,9 +75,9 @@ record TextLogprobs(List<Entry> entries) {
     }
 
     Builder add(Likelihood likelihood, int offset) {
-      Map<String, Double> likeliest = new LinkedHashMap<>();
+      Map<String, Float> likeliest = new LinkedHashMap<>();
       for (Likelihood.Alternative each : likelihood.likeliest()) {
-        likeliest.put(text(each.token()), (double) each.logprob());
+        likeliest.put(text(each.token()), each.logprob());
       }
       entries.add(new Entry(text(likelihood.token()), likelihood, likeliest, offset));
       return this;

@@ -1,5 +1,6 @@
 package dev.lathe.app.http.serving;
 
+import dev.lathe.app.http.Schemas;
 import dev.lathe.app.http.Shape;
 import dev.lathe.compute.engine.Likelihood;
 import dev.lathe.compute.text.Tokenizer;
@@ -12,7 +13,7 @@ public record TokenLogprobs(List<Entry> content) {
   ///
   /// @param bytes its UTF-8, which may be part of a character
   /// @param likeliest the likeliest tokens at its place
-  public record Entry(String token, double logprob, int[] bytes, List<Entry> likeliest) {}
+  public record Entry(String token, float logprob, int[] bytes, List<Entry> likeliest) {}
 
   private static final Shape<Entry> ALTERNATIVE = entry("TopLogprob").build();
 
@@ -30,7 +31,11 @@ public record TokenLogprobs(List<Entry> content) {
   private static Shape.Builder<Entry> entry(String name) {
     return Shape.<Entry>named(name)
         .text("token", "its text", Entry::token)
-        .number("logprob", "natural logarithm of its probability", Entry::logprob)
+        .own(
+            "logprob",
+            Schemas.number(),
+            "natural logarithm of its probability",
+            (out, each) -> out.writeNumber(each.logprob))
         .wholes("bytes", "its UTF-8, which may be part of a character", Entry::bytes);
   }
 

@@ -6,7 +6,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.lathe.app.http.service.RunningService.Answer;
 import dev.lathe.compute.model.TinyModels;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -258,6 +260,8 @@ class ChatTest {
             + " messages[0].role",
         "'model': 'tiny', 'messages': [{'role': 'user', 'content': [{'type': 'image_url'}]}] | 400 |"
             + " invalid_value | messages[0].content[0].type",
+        "'model': 'tiny', 'messages': [{'role': 'user', 'content': [{'type': 'text', 'text': 'x',"
+            + " 'size': 1}]}] | 400 | unknown_parameter | messages[0].content[0].size",
         "'model': 'tiny', 'messages': [{'role': 'user', 'content': 'x', 'size': 1}] | 400 |"
             + " unknown_parameter | messages[0].size"
       })
@@ -281,6 +285,26 @@ class ChatTest {
     assertThat(answer.status()).isEqualTo(400);
     assertThat(answer.json().at("/error/code").textValue()).isEqualTo("context_length_exceeded");
     assertThat(answer.json().at("/error/message").textValue()).contains("512").contains("619");
+  }
+
+  @Test
+  void clientsAreGeneratedFromADocumentWithoutFaults() {
+    JsonNode document = service.get("/openapi.json").json();
+
+    Set<String> names = new HashSet<>();
+    document
+        .path("paths")
+        .forEach(path ->
+            path.forEach(operation -> {
+              assertThat(names.add(operation.path("operationId").textValue())).isTrue();
+              assertThat(operation.path("security").isArray()).isTrue();
+              assertThat(operation.path("responses")).isNotEmpty();
+            }));
+    assertThat(names).contains("postV1ChatCompletions", "deleteV1AdaptersName");
+    for (JsonNode schema : document.findParents("enum")) {
+      List<JsonNode> words = schema.path("enum").valueStream().toList();
+      assertThat(schema.has("default") ? schema.path("default") : words.getFirst()).isIn(words);
+    }
   }
 
   @Test

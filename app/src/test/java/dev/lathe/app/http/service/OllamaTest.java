@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.lathe.app.http.service.RunningService.Answer;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -349,6 +352,32 @@ class OllamaTest {
         .matches("\\d+\\.\\d+\\.\\d+");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "/api/nothing, 404, /api/nothing",
+    "/api/chat, 405, POST",
+    "/api/delete, 405, DELETE"
+  })
+  void whereThereIsNoRouteErrorsHaveOllamasFormToo(String path, int status, String message)
+      throws Exception {
+    HttpRequest request = HttpRequest.newBuilder(service.address().resolve(path)).build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+
+      assertThat(answer.statusCode()).isEqualTo(status);
+      assertThat(answer.body()).startsWith("{\"error\":\"").contains(message);
+    }
+  }
+
+  @Test
+  void toolsMayAskForMoreContextThanThereIsAndAreToldHowMuchThereIs() {
+    String rest = "'stream': false, 'options': {'num_predict': 4, 'temperature': 0";
+
+    assertThat(content(chat(rest + ", 'num_ctx': 32768}"))).isEqualTo(content(chat(rest + "}")));
+    assertThat(service.post("/api/show", "{'model': 'tiny'}").json().path("parameters").textValue())
+        .isEqualTo("num_ctx 2048");
+  }
+
   @Test
   void anAdapterAnswersUnderItsName() {
     String rest = HELLO + ", 'stream': false, 'options': {'num_predict': 20, 'temperature': 0}}";
@@ -375,8 +404,6 @@ class OllamaTest {
         "/api/chat | 'model': 'tiny', 'messages': [{'role': 'user', 'content': 'x', 'images':"
             + " ['x']}] | 400 | 'messages[0].images' is not supported",
         "/api/chat | 'model': 'tiny', 'messages': [{'role': 'user', 'content': 'x'}], 'options':"
-            + " {'num_ctx': 5000} | 400 | 2048",
-        "/api/chat | 'model': 'tiny', 'messages': [{'role': 'user', 'content': 'x'}], 'options':"
             + " {'num_ctx': 3} | 400 | num_ctx",
         "/api/generate | 'model': 'tiny', 'suffix': 'x' | 400 | 'suffix' is not supported",
         "/api/generate | 'model': 'tiny', 'prompt': 'x', 'template': 'y' | 400 | 'template' is not",
@@ -387,7 +414,12 @@ class OllamaTest {
         "/api/embed | 'model': 'tiny', 'input': [1] | 400 | 'input'",
         "/api/embeddings | 'model': 'tiny', 'input': 'x' | 400 | 'input'",
         "/api/embeddings | 'model': 'tiny', 'prompt': 'x', 'options': {'a': 1} | 400 | 'options'",
-        "/api/show | 'verbose': true | 400 | 'model'"
+        "/api/show | 'verbose': true | 400 | 'model'",
+        "/api/pull | 'model': 'other' | 501 | lathe pull",
+        "/api/push | 'model': 'tiny' | 501 | do not change",
+        "/api/create | 'model': 'other', 'from': 'tiny' | 501 | do not change",
+        "/api/copy | 'source': 'tiny', 'destination': 'other' | 501 | /v1/adapters",
+        "/api/blobs/sha256:12 | 'any': 1 | 501 | do not change"
       })
   void whatCannotBeDoneIsRefusedInOllamasForm(
       String path, String body, int status, String message) {
