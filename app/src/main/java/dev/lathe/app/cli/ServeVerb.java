@@ -162,6 +162,7 @@ final class ServeVerb implements Callable<Integer> {
                 "serving %s on %s (%s)"
                     .formatted(baseName(), service.address(), generator.description()));
         screen.err().flush();
+        SoftHeapLimit.begin();
         untilTold(service, screen);
       }
     }

@@ -97,9 +97,9 @@ public final class CompiledGrammar {
     return vocabulary;
   }
 
-  /// Memory that the automaton takes and that masks and states take at most, in bytes.
-  public long maxBytes() {
-    return automaton.bytes() + maxBytes;
+  /// Memory that the automaton and what is kept of masks and states take now, in bytes.
+  public long bytes() {
+    return automaton.bytes() + memory.bytes.get();
   }
 
   /// Makes masks ahead of their use, until that time is over: those first that go on by most bytes,
