@@ -212,14 +212,17 @@ final class Decoder {
       Batch batch, int layer, Group group, Rows x, Rows y, float @Nullable [] bias) {
     PackedMatrix matrix = weights.layer(layer).of(group);
     int panels = matrix.panels();
+    int together = group.panelStep();
     if (!batch.hasAdapters()) {
       workers.run(
-          (first, last, worker) -> {
+          (firstUnit, lastUnit, worker) -> {
+            int first = firstUnit * together;
+            int last = lastUnit * together;
             kernel.multiply(matrix, x, y, batch.rows, first, last, scratch[worker]);
             finish(group, 0, batch.rows, y, bias, first, last);
           },
-          panels,
-          chunk(panels));
+          panels / together,
+          chunk(panels) / together);
       return;
     }
     workers.run(

@@ -20,9 +20,11 @@ import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Family;
 import dev.lathe.compute.model.ModelConfig.Projection;
 import dev.lathe.compute.model.TinyModels;
+import dev.lathe.compute.model.TinyModels.Shape;
 import dev.lathe.compute.weights.DType;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -69,6 +71,26 @@ class JavaEngineTest {
       assertClose(engine.allLogits(tokens, null), expected, 2e-5);
       assertClose(new float[][] {engine.logits(tokens, null)}, new double[][] {expected[69]}, 2e-5);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 4, 5, 7, 16})
+  void logitsAreTheSameForAnyNumberOfThreads(int threads) {
+    Shape shape = new Shape(Family.LLAMA, 32, 2, 4, 2, 1536, 259, true, DType.F32);
+    int[] tokens = prompt(40, 2);
+    try (Checkpoint model = Checkpoint.open(TinyModels.write(folder.resolve("wide"), shape, 3));
+        JavaEngine one = JavaEngine.open(model, withThreads(1));
+        JavaEngine many = JavaEngine.open(model, withThreads(threads))) {
+      for (int length : new int[] {1, 3, 40}) {
+        int[] start = Arrays.copyOf(tokens, length);
+
+        assertThat(many.logits(start, null)).isEqualTo(one.logits(start, null));
+      }
+    }
+  }
+
+  private static EngineSettings withThreads(int threads) {
+    return new EngineSettings(Storage.F32, 8, 2048, threads, 24);
   }
 
   @Test
