@@ -2,10 +2,12 @@ package dev.lathe.app.http;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
+import org.eclipse.jetty.io.AbstractConnection;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
@@ -18,9 +20,9 @@ import org.jspecify.annotations.Nullable;
 /// connection between a request and its answer; one thread here waits on a selector of its own for
 /// the end of each connection that is watched. A client that ends its half of the connection counts
 /// as gone.
-final class Departures implements AutoCloseable {
-  private static final int READ_AHEAD = 4096;
-
+///
+/// Hears of the end of connections: a socket stays half open until all selectors have let go of it.
+final class Departures implements Connection.Listener, AutoCloseable {
   private final Selector selector;
 
   private Departures(Selector selector) {
@@ -72,26 +74,50 @@ final class Departures implements AutoCloseable {
       if (!open) {
         return;
       }
-      ByteBuffer buffer = BufferUtil.allocate(READ_AHEAD);
       int count;
       try {
-        count = connection.getEndPoint().fill(buffer);
+        count = readAhead();
       } catch (IOException e) {
         count = -1;
       }
-      if (count > 0) {
-        ((Connection.UpgradeTo) connection).onUpgradeTo(buffer);
+      if (count != 0) {
         rest();
-      } else if (count < 0) {
-        rest();
+      }
+      if (count < 0) {
         open = false;
         gone.run();
       }
     }
 
+    /// Puts what can be read behind what Jetty has read of later requests, as far as there is room
+    /// in its buffer.
+    ///
+    /// @return bytes that are kept, negative at the end
+    private int readAhead() throws IOException {
+      ByteBuffer known = ((Connection.UpgradeFrom) connection).onUpgradeFrom();
+      ByteBuffer ahead =
+          BufferUtil.allocate(((AbstractConnection) connection).getInputBufferSize());
+      if (known != null) {
+        BufferUtil.append(ahead, known);
+      }
+      try {
+        return BufferUtil.space(ahead) == 0
+            ? ahead.remaining()
+            : connection.getEndPoint().fill(ahead);
+      } finally {
+        if (ahead.hasRemaining()) {
+          ((Connection.UpgradeTo) connection).onUpgradeTo(ahead);
+        }
+      }
+    }
+
     private void rest() {
-      if (key != null && key.isValid()) {
-        key.interestOps(0);
+      try {
+        if (key != null) {
+          key.interestOps(0);
+        }
+      } catch (CancelledKeyException closed) {
+        // nothing will be read any more
       }
     }
 
@@ -129,6 +155,11 @@ final class Departures implements AutoCloseable {
     } catch (IOException | ClosedSelectorException e) {
       // closed: nobody waits any more
     }
+  }
+
+  @Override
+  public void onClosed(Connection connection) {
+    selector.wakeup();
   }
 
   @Override

@@ -57,6 +57,7 @@ public final class HttpServer implements AutoCloseable {
     Departures departures = Departures.open();
     Patience patience = new Patience(connector, settings.limits().toSend());
     connector.addBean(patience);
+    connector.addBean(departures);
     connector.addBean(new NetworkConnectionLimit(settings.limits().connections(), connector));
     Dispatcher dispatcher =
         new Dispatcher(

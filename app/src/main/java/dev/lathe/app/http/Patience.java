@@ -11,21 +11,24 @@ import org.eclipse.jetty.server.ServerConnector;
 /// Ends connections whose client takes too long to send the head of a request, byte by byte or not
 /// at all after connecting. (Jetty's own limit starts anew with each byte; the body has a limit in
 /// [RequestBody].)
+///
+/// Time is counted in looks: what passes while this machine is busy or stands still is not the
+/// client's.
 final class Patience implements Connection.Listener, Runnable {
   private static final long LOOK_EVERY_MILLIS = 500;
 
   private final ServerConnector connector;
-  private final long mostNanos;
+  private final int mostLooks;
   private final Map<Connection, State> connections = new ConcurrentHashMap<>();
 
   /// @param handling whether a request of it is being answered
   /// @param bytesIn bytes read when it last was known to wait for a request's first byte
-  /// @param since when that was
-  private record State(boolean handling, long bytesIn, long since) {}
+  /// @param looks looks since, at which the head of a request was begun and not complete
+  private record State(boolean handling, long bytesIn, int looks) {}
 
   Patience(ServerConnector connector, Duration most) {
     this.connector = connector;
-    this.mostNanos = most.toNanos();
+    this.mostLooks = Math.toIntExact(Math.ceilDiv(most.toMillis(), LOOK_EVERY_MILLIS));
   }
 
   void begin() {
@@ -35,7 +38,7 @@ final class Patience implements Connection.Listener, Runnable {
   @Override
   public void onOpened(Connection connection) {
     if (connection instanceof ConnectionMetaData) {
-      connections.put(connection, new State(false, -1, System.nanoTime()));
+      connections.put(connection, new State(false, -1, 0));
     }
   }
 
@@ -55,27 +58,26 @@ final class Patience implements Connection.Listener, Runnable {
   }
 
   private void note(Connection connection, boolean handling) {
-    State state = new State(handling, connection.getBytesIn(), System.nanoTime());
+    State state = new State(handling, connection.getBytesIn(), 0);
     connections.computeIfPresent(connection, (_, _) -> state);
   }
 
   @Override
   public void run() {
-    long now = System.nanoTime();
-    connections.forEach((connection, state) -> look(connection, state, now));
+    connections.forEach(this::look);
     if (connector.isRunning()) {
       begin();
     }
   }
 
-  private void look(Connection connection, State state, long now) {
-    if (state.handling) {
+  /// What became of the connection meanwhile prevails.
+  private void look(Connection connection, State state) {
+    if (state.handling || state.bytesIn == connection.getBytesIn()) {
       return;
     }
-    boolean waits = state.bytesIn == connection.getBytesIn();
-    if (waits) {
-      connections.replace(connection, state, new State(false, state.bytesIn, now));
-    } else if (now - state.since > mostNanos) {
+    if (state.looks < mostLooks) {
+      connections.replace(connection, state, new State(false, state.bytesIn, state.looks + 1));
+    } else if (connections.remove(connection, state)) {
       connection.getEndPoint().close();
     }
   }

@@ -287,10 +287,13 @@ class HttpServerTest {
   @Test
   void headThatComesByteByByteIsGivenUp() throws Exception {
     URI address = start(IMPATIENT);
+    goOn.countDown();
     try (Wire fresh = new Wire(address);
-        Wire used = new Wire(address)) {
+        Wire used = new Wire(address);
+        Wire watched = new Wire(address)) {
       used.get("/open").read();
-      List<Wire> open = new ArrayList<>(List.of(fresh, used));
+      watched.post("/wait", "{\"text\": \"x\"}").read();
+      List<Wire> open = new ArrayList<>(List.of(fresh, used, watched));
 
       await(() -> {
         open.removeIf(wire -> !takes(wire));
@@ -342,6 +345,25 @@ class HttpServerTest {
 
       assertThat(wire.read().body()).contains("first");
       assertThat(wire.read().body()).contains("second");
+    }
+  }
+
+  @Test
+  void largeRequestSentAheadIsKeptWhole() throws Exception {
+    String large = "{\"text\": \"%s\"}".formatted("x".repeat(20_000));
+    try (Wire wire = new Wire(start())) {
+      wire.write(
+          "POST /wait HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15\r\n\r\n"
+              + "{\"text\": \"one\"}POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+              + large.length()
+              + "\r\n\r\n"
+              + large);
+      await(begun);
+      Thread.sleep(300);
+      goOn.countDown();
+
+      assertThat(wire.read().body()).contains("one");
+      assertThat(wire.read().body()).isEqualTo(large.replace(" ", "") + "\n");
     }
   }
 
