@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 public final class Fields {
   private final JsonNode object;
   private final String path;
-  private final Report report;
+  private Report report;
   private final Set<String> known = new LinkedHashSet<>();
   private final ObjectNode properties = JsonNodeFactory.instance.objectNode();
   private final ArrayNode required = JsonNodeFactory.instance.arrayNode();
@@ -39,6 +40,11 @@ public final class Fields {
         problems.add(new Refusal(fault, message, parameter));
       }
     }
+  }
+
+  /// Where nothing is told.
+  private static Report nowhere() {
+    return new Report(true, new ArrayList<>());
   }
 
   private Fields(JsonNode object, String path, Report report) {
@@ -64,7 +70,7 @@ public final class Fields {
 
   /// The schema of what a reader takes.
   static ObjectNode schema(Function<Fields, ?> reader) {
-    Fields fields = new Fields(MissingNode.getInstance(), "", new Report(true, new ArrayList<>()));
+    Fields fields = new Fields(MissingNode.getInstance(), "", nowhere());
     fields.all(reader);
     return fields.schema();
   }
@@ -123,6 +129,16 @@ public final class Fields {
   /// A problem that is about several members together.
   public void problem(String parameter, String message) {
     report.add(Fault.INVALID_VALUE, message, path + parameter);
+  }
+
+  /// Whether a problem was found with a member or below it, so that what follows from it need not
+  /// be told as well.
+  public boolean isWrong(String name) {
+    return report.problems.stream().anyMatch(each -> isAt(each.parameter(), path + name));
+  }
+
+  private static boolean isAt(@Nullable String parameter, String member) {
+    return parameter != null && parameter.matches(Pattern.quote(member) + "([.\\[].*)?");
   }
 
   /// One member of the object.
@@ -228,6 +244,25 @@ public final class Fields {
           each -> one(each, choices));
     }
 
+    /// As [#choice(List)], where the word says what else the object holds: if it is wrong, nothing
+    /// more is told about the object.
+    public String kind(List<String> kinds) {
+      return deciding(choice(kinds));
+    }
+
+    /// As [#choice(List, String)], where the word says what else the object holds: if it is wrong,
+    /// nothing more is told about the object.
+    public String kind(List<String> kinds, String otherwise) {
+      return deciding(choice(kinds, otherwise));
+    }
+
+    private String deciding(String kind) {
+      if (isWrong(name)) {
+        report = nowhere();
+      }
+      return kind;
+    }
+
     /// One of some words; there must be one.
     public String choice(List<String> choices) {
       return needed(() -> words(choices), choices::getFirst, each -> one(each, choices));
@@ -238,8 +273,9 @@ public final class Fields {
         return found.textValue();
       }
       String near = found.isTextual() ? Nearest.hint(found.textValue(), choices) : "";
+      String words = "'" + String.join("', '", choices) + "'";
       return wrong(
-          "one of '" + String.join("', '", choices) + "'", found, near, choices.getFirst());
+          choices.size() == 1 ? words : "one of " + words, found, near, choices.getFirst());
     }
 
     private static ObjectNode words(List<String> choices) {
@@ -402,8 +438,7 @@ public final class Fields {
     }
 
     private <T> T placeholder(Function<Fields, T> reader) {
-      Report nowhere = new Report(true, new ArrayList<>());
-      return new Fields(MissingNode.getInstance(), "", nowhere).all(reader);
+      return new Fields(MissingNode.getInstance(), "", nowhere()).all(reader);
     }
 
     private boolean isAbsent() {

@@ -34,8 +34,16 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
       String model,
       List<String> texts,
       boolean truncate,
+      OllamaOptions options,
       @Nullable Integer dimensions,
       String parameter) {
+    private static OllamaOptions options(Fields in) {
+      OllamaOptions given =
+          in.field("options", "num_ctx counts; the others are about answers, not about vectors")
+              .objectOrNull(OllamaOptions::read);
+      return given == null ? OllamaOptions.USUAL : given;
+    }
+
     static Request read(Fields in) {
       Request request =
           new Request(
@@ -47,10 +55,10 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
                       Request::texts),
               in.field("truncate", "whether texts that do not fit are cut; else refused")
                   .flag(false),
+              options(in),
               in.field("dimensions", "as many as the model has, nothing else")
                   .wholeOrNull(Range.from(1)),
               "input");
-      in.refused("options", "nothing of a vector can be chosen", "{}");
       OllamaRequest.keepAlive(in);
       return request;
     }
@@ -58,10 +66,9 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
     static Request single(Fields in) {
       String model = in.field("model", MODEL).text();
       String prompt = in.field("prompt", "the text; an empty one only loads the model").text("");
-      in.refused("options", "nothing of a vector can be chosen", "{}");
       OllamaRequest.keepAlive(in);
       List<String> texts = prompt.isEmpty() ? List.of() : List.of(prompt);
-      return new Request(model, texts, false, null, "prompt");
+      return new Request(model, texts, false, options(in), null, "prompt");
     }
 
     private static List<String> texts(JsonNode found) {
@@ -171,13 +178,15 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
   }
 
   private static int[] tokens(Serving serving, String text, Request request) {
-    int most = serving.generator().context() - 1;
+    int room = request.options.room(serving.generator().context());
     if (request.truncate) {
       int[] all = serving.generator().encode(new Prompt.Raw(text));
-      if (all.length > most) {
-        return Arrays.copyOf(all, most);
+      if (all.length >= room) {
+        return Arrays.copyOf(all, room - 1);
       }
     }
-    return serving.encode(new Prompt.Raw(text), request.parameter);
+    int[] tokens = serving.encode(new Prompt.Raw(text), request.parameter);
+    OllamaOptions.requireRoom(tokens.length, room);
+    return tokens;
   }
 }

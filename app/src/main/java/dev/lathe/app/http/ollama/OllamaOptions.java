@@ -110,19 +110,31 @@ record OllamaOptions(
         seed == null ? ThreadLocalRandom.current().nextLong() : seed);
   }
 
-  /// @param prompt tokens of the prompt
-  /// @param room the server's context
-  /// @throws Refusal when the context wanted is less than the prompt
-  Until until(int prompt, int room) {
-    int wanted = context == null ? room : Math.min(context, room);
-    if (prompt >= wanted) {
+  /// Most tokens of prompt and answer together.
+  ///
+  /// @param server the server's context
+  int room(int server) {
+    return context == null ? server : Math.min(context, server);
+  }
+
+  /// @throws Refusal when a prompt leaves no room for an answer
+  static void requireRoom(int prompt, int room) {
+    if (prompt >= room) {
       throw new Refusal(
           Fault.CONTEXT_LENGTH_EXCEEDED,
           "the prompt has %d tokens, 'options.num_ctx' is %d: shorten it or ask for more"
-              .formatted(prompt, wanted),
+              .formatted(prompt, room),
           "options.num_ctx");
     }
-    int left = wanted - prompt;
+  }
+
+  /// @param prompt tokens of the prompt
+  /// @param server the server's context
+  /// @throws Refusal when the context wanted is less than the prompt
+  Until until(int prompt, int server) {
+    int room = room(server);
+    requireRoom(prompt, room);
+    int left = room - prompt;
     return new Until(most <= 0 ? left : Math.min(most, left), 0, stops, Set.of(), false);
   }
 }

@@ -48,6 +48,7 @@ final class ChatMessages {
     String callId = in.field("tool_call_id", "the call that a tool's message answers").text("");
     String name = in.field("name", "who speaks, among those of one role").text("");
     derived(in, "parsed");
+    derived(in, "provider_specific_fields");
     in.refused("function_call", "use tool_calls");
     in.refused("audio", "this server reads and writes text");
     in.refused("refusal", "send what was refused as content");

@@ -35,7 +35,7 @@ sealed interface ResponseInput {
   static ResponseInput read(Fields in) {
     String type =
         in.field("type", "kind of item")
-            .choice(
+            .kind(
                 List.of("message", "function_call", "function_call_output", "reasoning"),
                 "message");
     in.field("id", "names the item; of no use here").text("");

@@ -33,6 +33,8 @@ record ResponseRequest(
     Map<String, Object> templateVariables,
     Echo echo) {
   private static final String NOTHING_KEPT = "this server keeps nothing of a request";
+  private static final String THINKING =
+      "use chat_template_kwargs, by the names of the model's template";
   private static final String LOGPROBS = "message.output_text.logprobs";
 
   /// Parts of a request that its answer repeats.
@@ -71,7 +73,7 @@ record ResponseRequest(
             ChatRequest.templateVariables(in),
             echo);
     refuse(in);
-    if (messages.isEmpty()) {
+    if (messages.isEmpty() && !in.isWrong("input")) {
       in.problem("input", "'input' holds no message");
     }
     Integer most = request.maxTokens;
@@ -130,16 +132,28 @@ record ResponseRequest(
     in.refused("conversation", NOTHING_KEPT + ": send the whole conversation as input");
     in.refused("background", NOTHING_KEPT, "false");
     in.refused("prompt", NOTHING_KEPT + ": send instructions and input");
-    in.refused("reasoning", "use chat_template_kwargs, by the names of the model's template", "{}");
+    in.field("reasoning", "how the model thinks").objectOrNull(ResponseRequest::reasoning);
     in.refused("truncation", "an input that does not fit is refused", "\"disabled\"");
     in.refused("max_tool_calls", "this server has no tools of its own");
     in.refused("service_tier", "there is one", "\"auto\"", "\"default\"");
-    in.refused(
-        "stream_options",
-        "nothing is added to hide lengths",
-        "{}",
-        "{\"include_obfuscation\":false}");
+    in.field("stream_options", "what is sent beside")
+        .objectOrNull(options -> {
+          options.refused("include_obfuscation", "nothing is added to hide lengths", "false");
+          return options;
+        });
+    in.refused("messages", "use input");
+    in.refused("max_tokens", "use max_output_tokens");
+    in.refused("max_completion_tokens", "use max_output_tokens");
+    in.refused("response_format", "use text.format");
+    in.refused("logprobs", "use top_logprobs and \"" + LOGPROBS + "\" in include", "false");
     in.refused("modalities", "this server reads and writes text", "[\"text\"]");
+  }
+
+  private static Fields reasoning(Fields in) {
+    in.refused("effort", THINKING);
+    in.refused("summary", "thoughts are given as they are");
+    in.refused("generate_summary", "thoughts are given as they are");
+    return in;
   }
 
   Dialogue dialogue() {

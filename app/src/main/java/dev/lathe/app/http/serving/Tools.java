@@ -53,12 +53,12 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
   }
 
   private static ObjectNode tool(Fields in) {
-    in.field("type", "kind of tool").choice(List.of("function"));
+    in.field("type", "kind of tool: this server has none of its own").kind(List.of("function"));
     return in.field("function", "what can be called").object(Tools::function);
   }
 
   private static ObjectNode flat(Fields in) {
-    in.field("type", "kind of tool: this server has none of its own").choice(List.of("function"));
+    in.field("type", "kind of tool: this server has none of its own").kind(List.of("function"));
     return function(in);
   }
 
@@ -78,7 +78,7 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
   }
 
   private static List<Tool> list(Fields in, List<ObjectNode> functions) {
-    if (functions.isEmpty()) {
+    if (functions.isEmpty() || in.isWrong("tools")) {
       return List.of();
     }
     ArrayNode tools = JsonNodeFactory.instance.arrayNode();
@@ -113,7 +113,7 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
         in.field("parallel_tool_calls", "whether one answer may hold several calls").flag(true);
     boolean needless =
         wanted == null || wanted.asText("").equals("none") || wanted.asText("").equals("auto");
-    if (tools.isEmpty() && needless) {
+    if (in.isWrong("tools") || tools.isEmpty() && needless) {
       return NONE;
     }
     ToolChoice choice;

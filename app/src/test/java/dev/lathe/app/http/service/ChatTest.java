@@ -288,6 +288,21 @@ class ChatTest {
   }
 
   @Test
+  void answersComeBackAsClientsKeepThem() {
+    Answer answer =
+        service.post(
+            CHAT,
+            "{'model': 'tiny', 'max_tokens': 1, 'messages': [{'role': 'user', 'content': 'a'},"
+                + " {'role': 'assistant', 'content': [{'type': 'text', 'text': 'b', 'annotations':"
+                + " [], 'cache_control': {'type': 'ephemeral'}}], 'refusal': null, 'parsed': {},"
+                + " 'audio': null, 'function_call': null, 'tool_calls': null,"
+                + " 'provider_specific_fields': {'refusal': null}},"
+                + " {'role': 'user', 'content': 'c'}]}");
+
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+  }
+
+  @Test
   void clientsAreGeneratedFromADocumentWithoutFaults() {
     JsonNode document = service.get("/openapi.json").json();
 

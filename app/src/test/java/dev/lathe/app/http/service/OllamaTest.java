@@ -379,6 +379,18 @@ class OllamaTest {
   }
 
   @Test
+  void aTextToEmbedIsCutToTheContextAskedFor() {
+    String cut = "'truncate': true, 'options': {'num_ctx': 4, 'temperature': null}}";
+
+    JsonNode longer =
+        service.post("/api/embed", "{'model': 'tiny', 'input': 'abcdef', " + cut).json();
+    JsonNode shorter = service.post("/api/embed", "{'model': 'tiny', 'input': 'abc'}").json();
+
+    assertThat(longer.path("prompt_eval_count").intValue()).isEqualTo(3);
+    assertThat(longer.path("embeddings")).isEqualTo(shorter.path("embeddings"));
+  }
+
+  @Test
   void anAdapterAnswersUnderItsName() {
     String rest = HELLO + ", 'stream': false, 'options': {'num_predict': 20, 'temperature': 0}}";
     String base = content(service.post("/api/chat", "{'model': 'tiny:latest', " + rest));
@@ -413,7 +425,8 @@ class OllamaTest {
         "/api/chat | 'model': 'tiny', 'logprobs': true, 'top_logprobs': 21 | 400 | 'top_logprobs'",
         "/api/embed | 'model': 'tiny', 'input': [1] | 400 | 'input'",
         "/api/embeddings | 'model': 'tiny', 'input': 'x' | 400 | 'input'",
-        "/api/embeddings | 'model': 'tiny', 'prompt': 'x', 'options': {'a': 1} | 400 | 'options'",
+        "/api/embeddings | 'model': 'tiny', 'prompt': 'x', 'options': {'a': 1} | 400 | 'options.a'",
+        "/api/embed | 'model': 'tiny', 'input': 'xxxxx', 'options': {'num_ctx': 4} | 400 | num_ctx",
         "/api/show | 'verbose': true | 400 | 'model'",
         "/api/pull | 'model': 'other' | 501 | lathe pull",
         "/api/push | 'model': 'tiny' | 501 | do not change",

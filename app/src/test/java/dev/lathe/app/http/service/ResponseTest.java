@@ -282,6 +282,35 @@ class ResponseTest {
     assertThat(items).isEqualTo(chat.at("/usage/prompt_tokens").intValue());
   }
 
+  @Test
+  void whatAsksForNothingIsTaken() {
+    Answer answer =
+        ask(
+            "'input': 'x', 'max_output_tokens': 1, 'reasoning': {'effort': null, 'summary': null},"
+                + " 'store': false, 'background': false, 'truncation': 'disabled', 'include':"
+                + " ['reasoning.encrypted_content'], 'text': {'verbosity': 'medium'}, 'tools': []");
+
+    assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+  }
+
+  @Test
+  void ofAnObjectOfAnotherKindOnlyTheKindIsTold() {
+    Answer tool =
+        ask(
+            "'input': 'x', 'tool_choice': 'required', 'tools': [{'type': 'file_search',"
+                + " 'vector_store_ids': ['x']}, {'type': 'web_search'}]");
+    Answer item = ask("'input': [{'type': 'item_reference', 'item': 'msg_1'}]");
+
+    assertThat(tool.json().at("/error/message").textValue())
+        .isEqualTo(
+            "'tools[0].type' is the text \"file_search\", wanted is 'function'; 'tools[1].type' is"
+                + " the text \"web_search\", wanted is 'function'");
+    assertThat(item.json().at("/error/message").textValue())
+        .isEqualTo(
+            "'input[0].type' is the text \"item_reference\", wanted is one of 'message',"
+                + " 'function_call', 'function_call_output', 'reasoning'");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -296,6 +325,13 @@ class ResponseTest {
         "'input': 'x', 'include': ['file_search_call.results'] | include",
         "'input': 'x', 'top_logprobs': 2 | top_logprobs",
         "'input': 'x', 'n': 2 | n",
+        "'input': 'x', 'max_tokens': 2 | max_tokens",
+        "'messages': [] | input",
+        "'input': 'x', 'response_format': {'type': 'text'} | response_format",
+        "'input': 'x', 'reasoning': {'effort': 'low'} | reasoning.effort",
+        "'input': 'x', 'reasoning': {'summary': 'auto'} | reasoning.summary",
+        "'input': 'x', 'stream_options': {'include_obfuscation': true} |"
+            + " stream_options.include_obfuscation",
         "'input': 'x', 'tools': [{'type': 'web_search'}] | tools[0].type",
         "'input': 'x', 'text': {'format': {'type': 'json_schema', 'name': 'x'}} |"
             + " text.format.schema",
