@@ -31,7 +31,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// HTTPS from PEM files that the JDK's keytool made.
 class TlsTest {
@@ -44,24 +44,35 @@ class TlsTest {
 
   @BeforeAll
   static void makeCertificates() throws Exception {
-    for (String algorithm : List.of("RSA", "EC")) {
-      keytool(algorithm);
-      KeyStore store = store(algorithm);
-      pem(algorithm + "-cert.pem", "CERTIFICATE", store.getCertificate("server").getEncoded());
-      pem(algorithm + "-key.pem", "PRIVATE KEY", store.getKey("server", PASSWORD).getEncoded());
+    for (String name : List.of("RSA", "EC", "old-EC")) {
+      keytool(name);
+      KeyStore store = store(name);
+      pem(name + "-cert.pem", "CERTIFICATE", store.getCertificate("server").getEncoded());
+      pem(name + "-key.pem", "PRIVATE KEY", store.getKey("server", PASSWORD).getEncoded());
     }
     byte[] pkcs8 = store("RSA").getKey("server", PASSWORD).getEncoded();
     pem("RSA-pkcs1-key.pem", "RSA PRIVATE KEY", Arrays.copyOfRange(pkcs8, 26, pkcs8.length));
     pem("encrypted-key.pem", "ENCRYPTED PRIVATE KEY", pkcs8);
+    Files.writeString(
+        folder.resolve("encrypted-pkcs1-key.pem"),
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00FF\n\n"
+            + "AAAA\n-----END RSA PRIVATE KEY-----\n");
+    String own = Files.readString(folder.resolve("RSA-cert.pem"));
+    String other = Files.readString(folder.resolve("EC-cert.pem"));
+    String key = Files.readString(folder.resolve("RSA-key.pem"));
+    Files.writeString(folder.resolve("RSA-all.pem"), key + "some words\n" + own + other);
+    Files.writeString(folder.resolve("turned.pem"), other + own);
   }
 
-  private static void keytool(String algorithm) throws Exception {
+  private static void keytool(String name) throws Exception {
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
                 "-genkeypair",
                 "-keyalg",
-                algorithm,
+                name.replace("old-", ""),
+                "-startdate",
+                name.startsWith("old") ? "-9d" : "-1H",
                 "-alias",
                 "server",
                 "-dname",
@@ -73,15 +84,15 @@ class TlsTest {
                 "-storepass",
                 new String(PASSWORD),
                 "-keystore",
-                folder.resolve(algorithm + ".p12").toString())
+                folder.resolve(name + ".p12").toString())
             .redirectErrorStream(true)
             .start();
     String said = new String(process.getInputStream().readAllBytes(), US_ASCII);
     assertThat(process.waitFor()).as(said).isZero();
   }
 
-  private static KeyStore store(String algorithm) throws Exception {
-    return KeyStore.getInstance(folder.resolve(algorithm + ".p12").toFile(), PASSWORD);
+  private static KeyStore store(String name) throws Exception {
+    return KeyStore.getInstance(folder.resolve(name + ".p12").toFile(), PASSWORD);
   }
 
   private static void pem(String file, String kind, byte[] content) throws IOException {
@@ -138,10 +149,15 @@ class TlsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"RSA-key.pem", "RSA-pkcs1-key.pem", "EC-key.pem"})
-  void answersOverTls(String key) throws Exception {
+  @CsvSource({
+    "RSA-cert.pem, RSA-key.pem",
+    "RSA-cert.pem, RSA-pkcs1-key.pem",
+    "EC-cert.pem, EC-key.pem",
+    "RSA-all.pem, RSA-all.pem"
+  })
+  void answersOverTls(String certificate, String key) throws Exception {
     String algorithm = key.substring(0, key.indexOf('-'));
-    try (HttpServer server = start(algorithm + "-cert.pem", key);
+    try (HttpServer server = start(certificate, key);
         HttpClient client = HttpClient.newBuilder().sslContext(trusting(algorithm)).build()) {
       URI address = server.address();
       assertThat(address.getScheme()).isEqualTo("https");
@@ -174,17 +190,22 @@ class TlsTest {
     }
   }
 
-  @Test
-  void filesThatCannotBeUsedAreNamed() {
-    assertThatThrownBy(() -> start("RSA-cert.pem", "EC-key.pem"))
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "RSA-cert.pem | EC-key.pem | EC-key.pem' does not belong",
+        "turned.pem | RSA-key.pem | is not the first in",
+        "RSA-cert.pem | encrypted-key.pem | is encrypted",
+        "RSA-cert.pem | encrypted-pkcs1-key.pem | openssl pkcs8 -topk8 -nocrypt",
+        "RSA-cert.pem | RSA-cert.pem | holds no private key",
+        "RSA-key.pem | RSA-key.pem | holds no certificate",
+        "old-EC-cert.pem | old-EC-key.pem | is valid from",
+        "none.pem | RSA-key.pem | there is no file"
+      })
+  void filesThatCannotBeUsedAreNamed(String certificate, String key, String message) {
+    assertThatThrownBy(() -> start(certificate, key))
         .isInstanceOf(LatheException.class)
-        .hasMessageContaining("EC-key.pem");
-    assertThatThrownBy(() -> start("RSA-cert.pem", "encrypted-key.pem"))
-        .hasMessageContaining("openssl pkcs8 -topk8 -nocrypt");
-    assertThatThrownBy(() -> start("RSA-cert.pem", "RSA-cert.pem"))
-        .hasMessageContaining("holds no private key");
-    assertThatThrownBy(() -> start("none.pem", "RSA-key.pem"))
-        .isInstanceOf(LatheException.class)
-        .hasMessageContaining("none.pem");
+        .hasMessageContaining(message);
   }
 }
