@@ -55,8 +55,14 @@ class TlsTest {
     pem("encrypted-key.pem", "ENCRYPTED PRIVATE KEY", pkcs8);
     Files.writeString(
         folder.resolve("encrypted-pkcs1-key.pem"),
-        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00FF\n\n"
-            + "AAAA\n-----END RSA PRIVATE KEY-----\n");
+        """
+        -----BEGIN RSA PRIVATE KEY-----
+        Proc-Type: 4,ENCRYPTED
+        DEK-Info: AES-128-CBC,00FF
+
+        AAAA
+        -----END RSA PRIVATE KEY-----
+        """);
     String own = Files.readString(folder.resolve("RSA-cert.pem"));
     String other = Files.readString(folder.resolve("EC-cert.pem"));
     String key = Files.readString(folder.resolve("RSA-key.pem"));

@@ -68,10 +68,12 @@ final class AdapterRoutes {
           .objects("aliases", "all of them", Listed::aliases, ALIAS)
           .build();
 
-  private static final Shape<String> DELETED =
-      Shape.<String>named("AdapterDeleted")
-          .text("id", "the name that was taken away", name -> name)
-          .constant("object", "adapter")
+  private record Deleted(String name, boolean alias) {}
+
+  private static final Shape<Deleted> DELETED =
+      Shape.<Deleted>named("AdapterDeleted")
+          .text("id", "the name that was taken away", Deleted::name)
+          .text("object", "adapter or alias", deleted -> deleted.alias ? "alias" : "adapter")
           .flag("deleted", "always true", _ -> true)
           .build();
 
@@ -240,8 +242,9 @@ final class AdapterRoutes {
                 .formatted(alias.getKey(), name));
       }
     }
+    boolean isAlias = serving.models().aliases().containsKey(name);
     serving.models().unload(name);
-    call.send(DELETED, name);
+    call.send(DELETED, new Deleted(name, isAlias));
   }
 
   private void alias(Call call, Alias alias) throws IOException {

@@ -118,7 +118,8 @@ class AdapterTest {
     assertThat(shown("one").path("aliases")).isEmpty();
     service.post(ADAPTERS + "/tiny/alias", "{'alias': 'prod'}");
     assertThat(said("prod")).isEqualTo(said("tiny"));
-    assertThat(service.delete(ADAPTERS + "/prod").status()).isEqualTo(200);
+    assertThat(service.delete(ADAPTERS + "/prod").json().path("object").textValue())
+        .isEqualTo("alias");
     assertThat(chat("prod", 3).status()).isEqualTo(404);
     assertThat(service.post(ADAPTERS + "/one/alias", "{'alias': 'two'}").status()).isEqualTo(409);
     assertThat(service.post(ADAPTERS + "/none/alias", "{'alias': 'x'}").status()).isEqualTo(404);
