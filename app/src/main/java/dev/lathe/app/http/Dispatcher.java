@@ -96,8 +96,7 @@ final class Dispatcher extends Handler.Abstract {
     // Whether the client takes what is written has a limit of its own; to wait for the next token
     // is no idleness.
     request.addIdleTimeoutListener(_ -> false);
-    RequestBody body =
-        new RequestBody(request, limits, json, request.getComponents().getScheduler());
+    RequestBody body = new RequestBody(request, limits, json);
     Exchange exchange = new Exchange(request, response, id(request.getHeaders()), body);
     response.getHeaders().put(REQUEST_ID_HEADER, exchange.id);
     response.getHeaders().put(NO_SNIFF);

@@ -6,16 +6,15 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.StrictJson;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.util.thread.Scheduler;
 import org.jspecify.annotations.Nullable;
 
 /// The body of a request, read once within the limits of size and time.
@@ -30,20 +29,21 @@ final class RequestBody {
   /// How much of a body that nobody wanted is still taken.
   private static final long MOST_DRAINED = 256L << 20;
 
+  /// Parts of the time that a client may take.
+  private static final int SLICES = 16;
+
   private final Request request;
   private final ServerSettings.Limits limits;
   private final JsonFactory json;
-  private final Scheduler scheduler;
-  private volatile boolean timedOut;
   private boolean begun;
+  private boolean timedOut;
+  private long patience;
 
   /// @param json parsers within the limits of [StrictJson]
-  RequestBody(
-      Request request, ServerSettings.Limits limits, JsonFactory json, Scheduler scheduler) {
+  RequestBody(Request request, ServerSettings.Limits limits, JsonFactory json) {
     this.request = request;
     this.limits = limits;
     this.json = json;
-    this.scheduler = scheduler;
   }
 
   /// @throws Refusal when it is too large, too slow or no JSON object
@@ -79,39 +79,36 @@ final class RequestBody {
     if (request.getLength() > limits.bodyBytes()) {
       throw tooLarge();
     }
-    Scheduler.Task timer =
-        scheduler.schedule(
-            () -> {
-              timedOut = true;
-              request.fail(new TimeoutException("the body came too slowly"));
-            },
-            limits.toSend().toMillis(),
-            TimeUnit.MILLISECONDS);
-    try {
-      return all(Content.Source.asInputStream(request));
-    } catch (IOException e) {
-      if (timedOut || e.getCause() instanceof TimeoutException) {
-        throw new Refusal(
-            Fault.REQUEST_TIMEOUT,
-            "the body was not complete after " + limits.toSend().toSeconds() + " s");
+    begun = true;
+    patience = limits.toSend().toNanos();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(PART);
+    byte[] part = new byte[PART];
+    while (true) {
+      Content.Chunk chunk = next();
+      try {
+        if (Content.Chunk.isFailure(chunk)) {
+          throw broken(chunk.getFailure());
+        }
+        if (bytes.size() + chunk.remaining() > limits.bodyBytes()) {
+          throw tooLarge();
+        }
+        while (chunk.hasRemaining()) {
+          bytes.write(part, 0, chunk.get(part, 0, PART));
+        }
+        if (chunk.isLast()) {
+          return bytes.toByteArray();
+        }
+      } finally {
+        chunk.release();
       }
-      throw e;
-    } finally {
-      timer.cancel();
     }
   }
 
-  private byte[] all(InputStream in) throws IOException {
-    begun = true;
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream(PART);
-    byte[] part = new byte[PART];
-    for (int count = in.read(part); count >= 0; count = in.read(part)) {
-      if (bytes.size() + count > limits.bodyBytes()) {
-        throw tooLarge();
-      }
-      bytes.write(part, 0, count);
+  private static Refusal broken(Throwable failure) throws IOException {
+    if (failure instanceof HttpException malformed) {
+      return new Refusal(Fault.MALFORMED, "the body: " + malformed.getReason());
     }
-    return bytes.toByteArray();
+    throw new IOException("the body did not come whole", failure);
   }
 
   private Refusal tooLarge() {
@@ -125,34 +122,61 @@ final class RequestBody {
   /// it has written gets its answer, and the connection can take its next request. Gives up on
   /// those that go on for too long, and on those that wait to be asked for their body.
   void drain() {
-    if (!begun && request.getHeaders().contains(HttpHeader.EXPECT)) {
+    if (timedOut || (!begun && request.getHeaders().contains(HttpHeader.EXPECT))) {
       return;
     }
-    long most = MOST_DRAINED;
-    long until = System.nanoTime() + limits.toSend().toNanos();
+    patience = limits.toSend().toNanos();
     try {
-      while (most > 0 && System.nanoTime() < until) {
-        Content.Chunk chunk = request.read();
-        if (chunk == null) {
-          waitForMore(until);
-        } else if (Content.Chunk.isFailure(chunk) || chunk.isLast()) {
-          chunk.release();
+      for (long most = MOST_DRAINED; most > 0; ) {
+        Content.Chunk chunk = next();
+        most -= chunk.remaining();
+        chunk.release();
+        if (Content.Chunk.isFailure(chunk) || chunk.isLast()) {
           return;
-        } else {
-          most -= chunk.remaining();
-          chunk.release();
+        }
+      }
+    } catch (IOException | Refusal e) {
+      // the connection ends with this request
+    }
+  }
+
+  /// The next part, waiting for it as long as there is patience.
+  ///
+  /// @throws Refusal when it did not come
+  private Content.Chunk next() throws IOException {
+    while (true) {
+      Content.Chunk chunk = request.read();
+      if (chunk == null) {
+        waitForMore();
+      } else if (!Content.Chunk.isFailure(chunk, false)) {
+        return chunk;
+      } // else Jetty has lost its patience, which is not what counts
+    }
+  }
+
+  /// Waits in slices, of which none costs more patience than its length: when this machine stands
+  /// still, the client is not to blame.
+  private void waitForMore() throws IOException {
+    long slice = Math.max(1, limits.toSend().toNanos() / SLICES);
+    CountDownLatch more = new CountDownLatch(1);
+    request.demand(more::countDown);
+    try {
+      while (patience > 0) {
+        long began = System.nanoTime();
+        boolean came = more.await(Math.min(slice, patience), TimeUnit.NANOSECONDS);
+        patience -= Math.min(slice, System.nanoTime() - began);
+        if (came) {
+          return;
         }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+      throw new IOException("interrupted while a body came", e);
     }
-  }
-
-  private void waitForMore(long until) throws InterruptedException {
-    CountDownLatch more = new CountDownLatch(1);
-    request.demand(more::countDown);
-    if (!more.await(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
-      request.fail(new TimeoutException("the rest of the body came too slowly"));
-    }
+    timedOut = true;
+    request.fail(new TimeoutException("the body came too slowly"));
+    throw new Refusal(
+        Fault.REQUEST_TIMEOUT,
+        "the body was not complete after " + limits.toSend().toSeconds() + " s");
   }
 }

@@ -285,6 +285,37 @@ class HttpServerTest {
   }
 
   @Test
+  void bodyThatIsDeliveredByteByByteIsReadAndThatOfARefusedRequestLeft() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      for (String path : List.of("/echo", "/nowhere", "/echo")) {
+        String framing = path.equals("/echo") ? "Content-Length: 13" : "Transfer-Encoding: chunked";
+        String body = "{\"text\": \"x\"}";
+        String request =
+            "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n".formatted(path, framing)
+                + (path.equals("/echo") ? body : "d\r\n" + body + "\r\n0\r\n\r\n");
+        for (byte each : request.getBytes(java.nio.charset.StandardCharsets.US_ASCII)) {
+          wire.write(new byte[] {each});
+        }
+
+        assertThat(wire.read().status()).isEqualTo(path.equals("/echo") ? 200 : 404);
+      }
+    }
+  }
+
+  @Test
+  void brokenChunkIsTheClientsFault() throws Exception {
+    try (Wire wire = new Wire(start())) {
+      wire.lines("POST /echo HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked");
+      wire.write("5\r\n{\"te\r\nno number\r\n\r\n");
+
+      assertThat(wire.read().status()).isEqualTo(400);
+      assertThat(wire.isEnded()).isTrue();
+    }
+    await(() -> answered.size() == 1);
+    assertThat(defects).isEmpty();
+  }
+
+  @Test
   void headThatComesByteByByteIsGivenUp() throws Exception {
     URI address = start(IMPATIENT);
     goOn.countDown();

@@ -17,6 +17,7 @@ public final class BrakedRunner implements Runner {
 
   private final Runner runner;
   private long stepMillis;
+  private int free = Integer.MAX_VALUE;
   private int computed;
   private int failing = -1;
 
@@ -32,20 +33,33 @@ public final class BrakedRunner implements Runner {
 
   /// From the next step on nothing is computed. The engine's thread waits and answers nothing; who
   /// submits does not wait.
-  public synchronized void hold() {
-    stepMillis = LONGEST_HOLD;
+  public void hold() {
+    holdAfter(0);
+  }
+
+  /// As [#hold], after so many more steps; a step that is held already is not counted.
+  public synchronized void holdAfter(int steps) {
+    set(0, computed + steps);
   }
 
   /// A step takes a while: a hundred tokens take seconds, and the engine answers between them.
-  public synchronized void slow() {
-    stepMillis = SLOW_STEP;
-    notifyAll();
+  public void slow() {
+    set(SLOW_STEP, Integer.MAX_VALUE);
   }
 
   /// Full speed.
-  public synchronized void release() {
-    stepMillis = 0;
+  public void release() {
+    set(0, Integer.MAX_VALUE);
+  }
+
+  private synchronized void set(long millis, int freeSteps) {
+    stepMillis = millis;
+    free = freeSteps;
     notifyAll();
+  }
+
+  private long millis(int step) {
+    return step < free ? stepMillis : LONGEST_HOLD;
   }
 
   /// Steps begun so far.
@@ -62,7 +76,7 @@ public final class BrakedRunner implements Runner {
     int step = computed++;
     long begun = System.nanoTime();
     try {
-      for (long left = stepMillis; left > 0; left = stepMillis - millisSince(begun)) {
+      for (long left = millis(step); left > 0; left = millis(step) - millisSince(begun)) {
         wait(left);
       }
     } catch (InterruptedException e) {

@@ -99,15 +99,15 @@ class LiveAdapterTest {
       int[] prompt = {1, 2, 3};
       generator.publish("live", trainer.adapter("untrained"), List.of());
       assertThat(reply("live")).as("B is zero").isEqualTo(reply(null)).isNotEqualTo(ANSWER);
+      brake.get().holdAfter(20);
       ReplyStream begun = generator.ask(ask("live", 300));
       begun.next();
-      brake.get().hold();
 
       for (int step = 0; step < 60; step++) {
         trainer.step(List.of(batch()));
       }
       Adapter adapter = trainer.adapter("trained");
-      brake.get().slow();
+      brake.get().holdAfter(20);
       AdapterVersion version =
           generator.publish(
               "live", adapter, List.of(new Proof(prompt, trainer.logits(prompt), 5e-2)));

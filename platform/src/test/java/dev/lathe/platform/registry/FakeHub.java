@@ -34,8 +34,10 @@ final class FakeHub implements AutoCloseable {
     CUT,
     /// Cuts the connection after half of what is left, every time.
     ALWAYS_CUT,
-    /// Sends a few bytes and then nothing, the first time.
+    /// Sends half and then nothing, the first time.
     STALL,
+    /// Sends half and cuts the connection a while later, the first time.
+    CUT_LATE,
     /// Knows no Range requests, and cuts the first one.
     CUT_WITHOUT_RANGE,
     /// Sends other bytes of the same length.
@@ -277,18 +279,18 @@ final class FakeHub implements AutoCloseable {
       out.flush();
       throw new IOException("cut");
     }
-    if (fault == Fault.STALL && times == 1) {
+    if (times == 1 && (fault == Fault.STALL || fault == Fault.CUT_LATE)) {
       out.write(content, 0, length / 2);
       out.flush();
-      pause();
+      pause(fault == Fault.STALL ? 5_000 : 500);
       throw new IOException("stalled long enough");
     }
     out.write(content, 0, length);
   }
 
-  private static void pause() {
+  private static void pause(long millis) {
     try {
-      Thread.sleep(5_000);
+      Thread.sleep(millis);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -376,8 +376,7 @@ class HubPullTest {
 
   @Test
   void twoPullsOfOneModelBringItOnce() throws Exception {
-    hub.misbehaving(Fault.STALL);
-    patience = QUICK;
+    hub.misbehaving(Fault.CUT_LATE);
     List<Thread> pulls = new java.util.ArrayList<>();
     for (int i = 0; i < 2; i++) {
       pulls.add(Thread.ofVirtual().start(() -> store(Optional.empty()).pull(SOURCE)));

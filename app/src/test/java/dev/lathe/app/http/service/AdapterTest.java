@@ -142,11 +142,10 @@ class AdapterTest {
     load("bank", "first");
     String whole = said("bank");
     String body = asking("bank", 20).replace('\'', '"');
-    service.brake().slow();
+    service.brake().holdAfter(10);
     try (Wire wire = new Wire(service.address())) {
       wire.post(CHAT, body.substring(0, body.length() - 1) + ", \"n\": 16, \"stream\": true}");
       String begun = wire.until("\"content\"");
-      service.brake().hold();
       assertThat(shown("bank").path("in_flight").intValue()).isEqualTo(1);
 
       assertThat(service.delete(ADAPTERS + "/bank").status()).isEqualTo(200);
