@@ -9,6 +9,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -143,6 +145,32 @@ public final class Call {
   /// @param gone runs once, in another thread, as soon as it has
   public Watch watch(Runnable gone) {
     return departures.watch(request, gone);
+  }
+
+  /// Work of one call.
+  @FunctionalInterface
+  public interface Work<T> {
+    T get() throws IOException, InterruptedException;
+  }
+
+  /// Work that is interrupted when the client goes away.
+  ///
+  /// @throws IOException when it has gone away
+  public <T> T whileThere(Work<T> work) throws IOException, InterruptedException {
+    Thread self = Thread.currentThread();
+    AtomicBoolean left = new AtomicBoolean();
+    try (Watch _ =
+        watch(() -> {
+          left.set(true);
+          self.interrupt();
+        })) {
+      return work.get();
+    } catch (InterruptedException | CancellationException e) {
+      if (left.get()) {
+        throw new IOException("the client went away", e);
+      }
+      throw e;
+    }
   }
 
   /// A watch over the client of a call.

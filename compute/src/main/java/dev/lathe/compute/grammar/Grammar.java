@@ -50,7 +50,7 @@ public final class Grammar {
   ///   the JSON pointer of each
   public static Grammar jsonSchema(JsonNode schema) {
     return new Grammar(
-        JsonSchema.rules(schema, ROOT, new Work(GrammarLimits.USUAL)), "schema " + schema);
+        JsonSchema.rules(schema, ROOT, new Work(GrammarLimits.USUAL)), schemaIdentity(schema));
   }
 
   /// The texts that a regular expression matches as a whole.
@@ -70,10 +70,19 @@ public final class Grammar {
           texts.isEmpty() ? "there is nothing to choose from" : "a choice is an empty text",
           "give at least one text, each with at least one character");
     }
-    String identity =
-        texts.stream().map(TextNode::new).map(String::valueOf).collect(Collectors.joining(","));
     List<Expression> options = texts.stream().<Expression>map(Literal::new).toList();
-    return new Grammar(Map.of(ROOT, new Choice(options)), "choice " + identity);
+    return new Grammar(Map.of(ROOT, new Choice(options)), choiceIdentity(texts));
+  }
+
+  static String schemaIdentity(JsonNode schema) {
+    return "schema " + schema;
+  }
+
+  static String choiceIdentity(List<String> texts) {
+    return texts.stream()
+        .map(TextNode::new)
+        .map(String::valueOf)
+        .collect(Collectors.joining(",", "choice ", ""));
   }
 
   /// What a grammar in GBNF describes, llama.cpp's notation, see [EbnfParser].

@@ -3,15 +3,20 @@ package dev.lathe.compute.grammar;
 import dev.lathe.compute.LatheException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import java.util.function.IntPredicate;
 
 /// What one compilation has used of its limits. Steps are counted, not seconds, so that the same
-/// grammar is refused everywhere or nowhere. For one thread.
+/// grammar is refused everywhere or nowhere. For one thread, whose interruption ends it.
 final class Work {
+  /// Steps of some milliseconds, after which it is looked whether somebody still waits.
+  private static final long LOOK = 100_000;
+
   private final GrammarLimits limits;
   private final Map<String, CharacterSet> sets = new HashMap<>();
   private long states;
   private long steps;
+  private long nextLook;
 
   Work(GrammarLimits limits) {
     this.limits = limits;
@@ -50,8 +55,15 @@ final class Work {
   /// Counts looks at states and edges.
   ///
   /// @throws LatheException when these are too many
+  /// @throws CancellationException when the thread is interrupted
   void steps(long count) {
     steps += count;
+    if (steps >= nextLook) {
+      nextLook = steps + LOOK;
+      if (Thread.currentThread().isInterrupted()) {
+        throw new CancellationException("nobody waits for the grammar any more");
+      }
+    }
     if (steps > limits.steps()) {
       throw LatheException.user(
           "the grammar needs more than " + limits.steps() + " steps to compile",

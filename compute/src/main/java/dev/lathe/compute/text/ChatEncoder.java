@@ -131,8 +131,18 @@ public final class ChatEncoder {
   /// @param variables values as JSON readers give them
   /// @param opening whether the start of the assistant's next answer is written
   public int[] prompt(Conversation conversation, Map<String, Object> variables, boolean opening) {
+    return prompt(conversation, variables, opening, Integer.MAX_VALUE);
+  }
+
+  /// As [#prompt(Conversation, Map, boolean)], of a conversation that is to have at most so many
+  /// tokens.
+  ///
+  /// @throws LatheException of the kind CAPACITY when it certainly has more, which is found out
+  ///   without encoding all of it. It may have somewhat more all the same
+  public int[] prompt(
+      Conversation conversation, Map<String, Object> variables, boolean opening, int most) {
     RenderOptions asking = options.withGenerationPrompt(opening).withVariables(variables);
-    return segments(conversation, asking).stream()
+    return segments(conversation, asking, most).stream()
         .flatMapToInt(segment -> Arrays.stream(segment.ids()))
         .toArray();
   }
@@ -165,12 +175,17 @@ public final class ChatEncoder {
   record Segment(int[] ids, boolean answer) {}
 
   private List<Segment> segments(Conversation conversation, RenderOptions how) {
+    return segments(conversation, how, Integer.MAX_VALUE);
+  }
+
+  private List<Segment> segments(Conversation conversation, RenderOptions how, int most) {
     Rendered rendered = template.rendered(conversation, how);
     String text = rendered.text().characters();
     Trust[] trust = new Trust[text.length()];
     for (Text.Run run : rendered.text().runs()) {
       Arrays.fill(trust, run.start(), run.end(), ChatTemplate.trust(run.origin(), conversation));
     }
+    tokenizer.requireRoom(text, trust, most);
     List<Segment> segments = new ArrayList<>();
     int at = 0;
     for (Span answer : Turns.answers(rendered, conversation, opening)) {

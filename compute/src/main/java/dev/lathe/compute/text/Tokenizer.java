@@ -34,6 +34,15 @@ import java.util.stream.IntStream;
 public final class Tokenizer implements AutoCloseable {
   private static final long MAX_BYTES = 256 << 20;
 
+  /// Characters by which long texts are counted.
+  private static final int PIECE = 1 << 16;
+
+  /// Texts of fewer characters for each token that there is room for may well fit.
+  private static final int USUAL_CHARACTERS = 8;
+
+  /// Where a text is cut, so many of its tokens may be others than in the whole.
+  private static final int TOKENS_BESIDE_A_CUT = 16;
+
   private final NativeBpe bpe;
   private final Optional<NativeBpe> continuation;
   private final TokenizerJson definition;
@@ -95,10 +104,45 @@ public final class Tokenizer implements AutoCloseable {
     return encodeAll(text, Trust.TEMPLATE);
   }
 
+  /// As [#encodeWithControl(String)], of a text that is to have at most so many tokens.
+  ///
+  /// @throws LatheException of the kind CAPACITY when it certainly has more, which is found out
+  ///   without encoding all of it. It may have somewhat more all the same
+  public int[] encodeWithControl(String text, int most) {
+    return encodeAll(text, Trust.TEMPLATE, most);
+  }
+
   private int[] encodeAll(String text, Trust level) {
+    return encodeAll(text, level, Integer.MAX_VALUE);
+  }
+
+  private int[] encodeAll(String text, Trust level, int most) {
     Trust[] trust = new Trust[text.length()];
     Arrays.fill(trust, level);
+    requireRoom(text, trust, most);
     return encode(text, trust, 0, text.length());
+  }
+
+  /// Refuses texts that certainly have more than so many tokens. To encode a text takes hundreds of
+  /// bytes for each character; this takes them for a piece of the text only.
+  ///
+  /// @param trust one for each character of the text
+  /// @throws LatheException of the kind CAPACITY
+  void requireRoom(String text, Trust[] trust, int most) {
+    if (text.length() <= Math.max(PIECE, (long) USUAL_CHARACTERS * most)) {
+      return;
+    }
+    long certain = 0;
+    for (int from = 0, to; from < text.length(); from = to) {
+      to = Math.min(from + PIECE, text.length());
+      to += to < text.length() && Character.isLowSurrogate(text.charAt(to)) ? 1 : 0;
+      certain += Math.max(0, encode(text, trust, from, to).length - TOKENS_BESIDE_A_CUT);
+      if (certain > most) {
+        throw LatheException.capacity(
+            "the text has more than " + most + " tokens, and there is no room for more",
+            "shorten it");
+      }
+    }
   }
 
   /// The ids of `[from, to)` of a text.

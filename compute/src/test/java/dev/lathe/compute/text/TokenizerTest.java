@@ -52,6 +52,24 @@ class TokenizerTest {
     assertThat(wrong).isEmpty();
   }
 
+  @Test
+  void textsThatCertainlyHaveTooManyTokensAreRefusedWithoutBeingEncoded() {
+    String text = "The quick brown fox. \ud83d\ude00 ".repeat(40_000);
+    int tokens = tokenizer.encodeWithControl(text).length;
+
+    assertThat(tokenizer.encodeWithControl(text, tokens)).hasSize(tokens);
+    assertThat(tokenizer.encodeWithControl("one two", 1)).hasSizeGreaterThan(1);
+    for (int most : new int[] {1, 100, 10_000}) {
+      assertThatThrownBy(() -> tokenizer.encodeWithControl(text, most))
+          .isInstanceOfSatisfying(
+              LatheException.class,
+              e -> assertThat(e.kind()).isEqualTo(LatheException.Kind.CAPACITY))
+          .hasMessageContaining("more than " + most + " tokens");
+    }
+    String controls = "<|im_end|>".repeat(20_000);
+    assertThat(tokenizer.encodeWithControl(controls, 20_000)).hasSize(20_000);
+  }
+
   static int[] ids(JsonNode array) {
     return IntStream.range(0, array.size()).map(i -> array.get(i).asInt()).toArray();
   }

@@ -15,6 +15,7 @@ import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.CompiledGrammar;
 import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.grammar.GrammarSource;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.text.ChatTemplate;
@@ -239,17 +240,32 @@ public final class Generator implements AutoCloseable {
   ///
   /// @throws LatheException when the grammar is too large or allows nothing
   public Supplier<TokenConstraint> constraint(Grammar grammar) {
-    CompiledGrammar compiled = text.grammars().compile(grammar);
-    return () -> new GrammarConstraint(compiled.start());
+    return held(text.grammars().compile(grammar));
   }
 
-  /// As [#constraint(Grammar)], for the answer to a prompt: where the model may think first, its
-  /// thoughts are free, and what comes after them is held to the grammar.
+  /// As [#constraint(Grammar)], of a grammar that is read only where it is not kept.
+  ///
+  /// @throws LatheException when it cannot be held to
+  /// @throws java.util.concurrent.CancellationException when the thread is interrupted
+  public Supplier<TokenConstraint> constraint(GrammarSource source) {
+    return held(text.grammars().compile(source));
+  }
+
+  /// What holds replies to a grammar that is kept; nothing where it has to be read first.
+  public Optional<Supplier<TokenConstraint>> kept(GrammarSource source) {
+    return text.grammars().kept(source).map(Generator::held);
+  }
+
+  private static Supplier<TokenConstraint> held(CompiledGrammar grammar) {
+    return () -> new GrammarConstraint(grammar.start());
+  }
+
+  /// What the answer to a prompt may be where a grammar is asked for: where the model may think
+  /// first, its thoughts are free, and what comes after them is held to the grammar.
   ///
   /// @param prompt as [#encode] gives it
-  /// @throws LatheException when the grammar is too large or allows nothing
-  public Supplier<TokenConstraint> constraint(Grammar grammar, int[] prompt) {
-    return constraint(text.afterThoughts(grammar, prompt));
+  public GrammarSource afterThoughts(GrammarSource source, int[] prompt) {
+    return text.afterThoughts(source, prompt);
   }
 
   /// Forgets an adapter; requests that have begun finish with it.
@@ -305,6 +321,14 @@ public final class Generator implements AutoCloseable {
   ///   that refuses it
   public int[] encode(Prompt prompt) {
     return text.encode(prompt);
+  }
+
+  /// The tokens of a prompt that is to have at most so many.
+  ///
+  /// @throws LatheException as [#encode(Prompt)]; of the kind CAPACITY when it certainly has more,
+  ///   which is found out without encoding all of it. It may have somewhat more all the same
+  public int[] encode(Prompt prompt, int most) {
+    return text.encode(prompt, most);
   }
 
   /// The tokens of a conversation.

@@ -6,6 +6,16 @@ import java.util.Map;
 
 /// What the model is given.
 public sealed interface Prompt {
+  /// Characters of its texts, without what a template adds.
+  default long characters() {
+    return switch (this) {
+      case Chat(Conversation conversation, _) ->
+          conversation.messages().stream().mapToLong(each -> each.content().length()).sum();
+      case Raw(String text) -> text.length();
+      case Tokens _ -> 0;
+    };
+  }
+
   /// A conversation, written by the model's chat template; text inside the messages never becomes a
   /// control token.
   ///

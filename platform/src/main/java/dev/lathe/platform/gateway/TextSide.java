@@ -3,6 +3,7 @@ package dev.lathe.platform.gateway;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.grammar.GrammarCompiler;
+import dev.lathe.compute.grammar.GrammarSource;
 import dev.lathe.compute.grammar.Vocabulary;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.text.ChatEncoder;
@@ -114,11 +115,17 @@ final class TextSide {
   }
 
   /// What a grammar allows, after thoughts where the model thinks or may think.
-  Grammar afterThoughts(Grammar grammar, int[] prompt) {
+  GrammarSource afterThoughts(GrammarSource source, int[] prompt) {
     boolean inside = endsInThoughts(prompt);
     if (!inside && !thinks()) {
-      return grammar;
+      return source;
     }
+    return new GrammarSource(
+        (inside ? "after thoughts " : "perhaps after thoughts ") + source.identity(),
+        () -> afterThoughts(source.read(), inside));
+  }
+
+  private Grammar afterThoughts(Grammar grammar, boolean inside) {
     List<String> tokens = THOUGHT_MARKS.stream().filter(this::isToken).toList();
     Grammar rest =
         Grammar.sequence(
@@ -163,19 +170,28 @@ final class TextSide {
 
   /// @throws LatheException when it is a conversation and the model has no usable chat template
   int[] encode(Prompt prompt) {
+    return encode(prompt, Integer.MAX_VALUE);
+  }
+
+  /// @throws LatheException as [#encode(Prompt)], and when it certainly has more than `most` tokens
+  int[] encode(Prompt prompt, int most) {
     return switch (prompt) {
-      case Prompt.Raw(String text) -> tokenizer.encodeWithControl(text);
+      case Prompt.Raw(String text) -> tokenizer.encodeWithControl(text, most);
       case Prompt.Tokens(int[] ids) -> ids;
-      case Prompt.Chat chat -> encode(chat, true);
+      case Prompt.Chat chat -> encode(chat, true, most);
     };
   }
 
   /// @param opening whether the beginning of an answer follows
   /// @throws LatheException when the model has no usable chat template
   int[] encode(Prompt.Chat chat, boolean opening) {
+    return encode(chat, opening, Integer.MAX_VALUE);
+  }
+
+  private int[] encode(Prompt.Chat chat, boolean opening, int most) {
     return encoder
         .orElseThrow(() -> noTemplate.orElseThrow())
-        .prompt(chat.conversation(), chat.variables(), opening);
+        .prompt(chat.conversation(), chat.variables(), opening, most);
   }
 
   /// Whether answers can begin with thoughts between `<think>` and `</think>`.

@@ -86,7 +86,7 @@ final class OllamaAnswers {
           shape, new OllamaLine(request.model(), clock.instant(), "", null, List.of(), null, end));
       return;
     }
-    Serving.Ready ready = ready(request);
+    Serving.Ready ready = ready(call, request);
     Ask ask =
         new Ask(
             new Prompt.Tokens(ready.prompt()),
@@ -103,13 +103,14 @@ final class OllamaAnswers {
         answers -> new Answering(call, request, shape).send(answers));
   }
 
-  private Serving.Ready ready(OllamaRequest request) throws InterruptedException {
+  private Serving.Ready ready(Call call, OllamaRequest request)
+      throws IOException, InterruptedException {
     String raw = request.raw();
     return raw == null
-        ? serving.ready(request.dialogue())
+        ? serving.ready(call, request.dialogue())
         : new Serving.Ready(
-            serving.encode(new Prompt.Raw(raw), "prompt"),
-            serving.constraint(request.format(), "format"),
+            serving.encode(call, new Prompt.Raw(raw), "prompt"),
+            serving.constraint(call, request.format(), "format"),
             AnswerStream.Reading.WHOLE);
   }
 

@@ -16,7 +16,6 @@ import dev.lathe.platform.gateway.Prompt;
 import dev.lathe.platform.gateway.ServedModels;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -169,7 +168,7 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
     }
     List<int[]> texts = new ArrayList<>();
     for (String text : request.texts) {
-      texts.add(tokens(serving, text, request));
+      texts.add(tokens(serving, call, text, request));
     }
     List<float[]> vectors =
         serving.embed(call, texts, model, Pooling.MEAN, serving.terms(call.caller(), "", 0));
@@ -177,15 +176,13 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
     return new OllamaEmbed(request.model, vectors, System.nanoTime() - began, tokens);
   }
 
-  private static int[] tokens(Serving serving, String text, Request request) {
+  private static int[] tokens(Serving serving, Call call, String text, Request request)
+      throws IOException, InterruptedException {
     int room = request.options.room(serving.generator().context());
     if (request.truncate) {
-      int[] all = serving.generator().encode(new Prompt.Raw(text));
-      if (all.length >= room) {
-        return Arrays.copyOf(all, room - 1);
-      }
+      return serving.firstTokens(call, text, room - 1, request.parameter);
     }
-    int[] tokens = serving.encode(new Prompt.Raw(text), request.parameter);
+    int[] tokens = serving.encode(call, new Prompt.Raw(text), request.parameter);
     OllamaOptions.requireRoom(tokens.length, room);
     return tokens;
   }

@@ -10,7 +10,7 @@ import dev.lathe.app.http.Schemas;
 import dev.lathe.app.http.serving.Dialogue;
 import dev.lathe.app.http.serving.Tools;
 import dev.lathe.compute.engine.Logprobs;
-import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.grammar.GrammarSource;
 import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Message.Role;
 import dev.lathe.compute.text.ToolCall;
@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// What `/api/chat` and `/api/generate` take.
@@ -37,7 +36,7 @@ record OllamaRequest(
     @Nullable String raw,
     Tools tools,
     @Nullable Boolean thinks,
-    Optional<Supplier<Grammar>> format,
+    Optional<GrammarSource> format,
     int topLogprobs,
     OllamaOptions options,
     boolean stream) {
@@ -115,7 +114,7 @@ record OllamaRequest(
             tools,
             in.field("think", "whether a model that thinks does so").flagOrNull(),
             in.field("format", "json, or a JSON schema that the answer fulfils")
-                .<Optional<Supplier<Grammar>>>any(
+                .<Optional<GrammarSource>>any(
                     () -> Schemas.either(Schemas.text(), Schemas.object()),
                     Optional.empty(),
                     OllamaRequest::format),
@@ -201,17 +200,17 @@ record OllamaRequest(
         });
   }
 
-  private static Optional<Supplier<Grammar>> format(JsonNode found) {
+  private static Optional<GrammarSource> format(JsonNode found) {
     if (found.isTextual() && found.textValue().isEmpty()) {
       return Optional.empty();
     }
     if (found.isTextual() && found.textValue().equals("json")) {
-      return Optional.of(Grammar::json);
+      return Optional.of(GrammarSource.json());
     }
     if (!found.isObject()) {
       throw new Refusal(Fault.INVALID_VALUE, "'format' is \"json\" or a JSON schema");
     }
-    return Optional.of(() -> Grammar.jsonSchema(found));
+    return Optional.of(GrammarSource.jsonSchema(found));
   }
 
   /// Whether the model is only to be loaded, which it is.

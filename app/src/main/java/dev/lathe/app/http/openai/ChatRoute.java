@@ -52,7 +52,7 @@ final class ChatRoute {
   private void answer(Call call, ChatRequest request) throws IOException, InterruptedException {
     ServedModels.Model model = serving.model(request.model());
     request.decoding().requireTokens(serving.vocabulary());
-    Serving.Ready ready = serving.ready(request.dialogue());
+    Serving.Ready ready = serving.ready(call, request.dialogue());
     Terms terms = request.sharing().terms(serving, call.caller());
     int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
     Logprobs logprobs =

@@ -57,9 +57,9 @@ final class CompletionRoute {
     request.decoding().requireTokens(serving.vocabulary());
     List<int[]> prompts = new ArrayList<>();
     for (Prompt prompt : request.prompts()) {
-      prompts.add(serving.encode(prompt, "prompt"));
+      prompts.add(serving.encode(call, prompt, "prompt"));
     }
-    @Nullable Supplier<TokenConstraint> constraint = request.form().constraint(serving);
+    @Nullable Supplier<TokenConstraint> constraint = request.form().constraint(serving, call);
     Terms terms = request.sharing().terms(serving, call.caller());
     List<Ask> asks = new ArrayList<>();
     for (int[] prompt : prompts) {

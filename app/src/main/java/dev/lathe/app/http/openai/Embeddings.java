@@ -120,7 +120,7 @@ record Embeddings(List<Entry> data, String model, long tokens) {
     }
     List<int[]> texts = new ArrayList<>();
     for (Prompt text : request.texts) {
-      texts.add(serving.encode(text, "input"));
+      texts.add(serving.encode(call, text, "input"));
     }
     Terms terms = request.sharing.terms(serving, call.caller());
     List<float[]> vectors = serving.embed(call, texts, model, request.pooling, terms);

@@ -3,6 +3,7 @@ package dev.lathe.app.http.openai;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.lathe.app.http.Call;
 import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Fields;
 import dev.lathe.app.http.Refusal;
@@ -10,7 +11,8 @@ import dev.lathe.app.http.Schemas;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.engine.TokenConstraint;
-import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.grammar.GrammarSource;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -20,8 +22,8 @@ import org.jspecify.annotations.Nullable;
 /// What an answer is held to, by OpenAI's `response_format` or one of vLLM's names.
 ///
 /// @param parameter the one that says so; empty when the answer is free
-/// @param grammar read when it is asked for, as that can take long
-record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
+/// @param grammar how it says so
+record OutputForm(String parameter, Optional<GrammarSource> grammar) {
   static final OutputForm FREE = new OutputForm("", Optional.empty());
 
   private static final List<String> TYPES = List.of("text", "json_object", "json_schema");
@@ -48,21 +50,21 @@ record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
         in.field(prefix + "json", "a JSON schema that the answer fulfils")
             .<@Nullable JsonNode>any(OutputForm::schemaOrText, null, OutputForm::schema);
     if (json != null) {
-      forms.add(of(prefix + "json", () -> Grammar.jsonSchema(json)));
+      forms.add(of(prefix + "json", GrammarSource.jsonSchema(json)));
     }
     String regex =
         in.field(prefix + "regex", "a regular expression that the answer matches").textOrNull();
     if (regex != null) {
-      forms.add(of(prefix + "regex", () -> Grammar.regex(regex)));
+      forms.add(of(prefix + "regex", GrammarSource.regex(regex)));
     }
     List<String> choice = in.field(prefix + "choice", "texts, one of which is the answer").texts();
     if (!choice.isEmpty()) {
-      forms.add(of(prefix + "choice", () -> Grammar.choice(choice)));
+      forms.add(of(prefix + "choice", GrammarSource.choice(choice)));
     }
     String grammar =
         in.field(prefix + "grammar", "a grammar in GBNF that the answer follows").textOrNull();
     if (grammar != null) {
-      forms.add(of(prefix + "grammar", () -> Grammar.ebnf(grammar)));
+      forms.add(of(prefix + "grammar", GrammarSource.ebnf(grammar)));
     }
   }
 
@@ -70,7 +72,7 @@ record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
     List<OutputForm> forms = new ArrayList<>();
     guided(in, "", forms);
     if (in.field("json_object", "whether the answer is any JSON object").flag(false)) {
-      forms.add(of("json_object", Grammar::json));
+      forms.add(of("json_object", GrammarSource.json()));
     }
     return only(in, forms);
   }
@@ -91,7 +93,7 @@ record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
     }
   }
 
-  private static OutputForm of(String parameter, Supplier<Grammar> grammar) {
+  private static OutputForm of(String parameter, GrammarSource grammar) {
     return new OutputForm(parameter, Optional.of(grammar));
   }
 
@@ -113,7 +115,7 @@ record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
   private static OutputForm formed(
       Fields in, String type, @Nullable JsonNode schema, String member) {
     if (type.equals("json_object")) {
-      return of(member, Grammar::json);
+      return of(member, GrammarSource.json());
     }
     if (type.equals("text")) {
       return FREE;
@@ -122,7 +124,7 @@ record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
       in.problem(member, "the type json_schema needs '" + member + "'");
       return FREE;
     }
-    return of(member, () -> Grammar.jsonSchema(schema));
+    return of(member, GrammarSource.jsonSchema(schema));
   }
 
   private record Named(@Nullable ObjectNode schema) {}
@@ -156,7 +158,9 @@ record OutputForm(String parameter, Optional<Supplier<Grammar>> grammar) {
   /// What holds an answer to it; null when it is free.
   ///
   /// @throws Refusal when it cannot be held to
-  @Nullable Supplier<TokenConstraint> constraint(Serving serving) throws InterruptedException {
-    return serving.constraint(grammar, parameter);
+  /// @throws IOException when the client went away
+  @Nullable Supplier<TokenConstraint> constraint(Serving serving, Call call)
+      throws IOException, InterruptedException {
+    return serving.constraint(call, grammar, parameter);
   }
 }

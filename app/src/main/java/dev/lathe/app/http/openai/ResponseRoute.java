@@ -51,7 +51,7 @@ final class ResponseRoute {
   private void answer(Call call, ResponseRequest request) throws IOException, InterruptedException {
     ServedModels.Model model = serving.model(request.model());
     request.decoding().requireTokens(serving.vocabulary());
-    Serving.Ready ready = serving.ready(request.dialogue());
+    Serving.Ready ready = serving.ready(call, request.dialogue());
     int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
     Ask ask =
         new Ask(

@@ -13,7 +13,6 @@ import dev.lathe.app.http.serving.Tools;
 import dev.lathe.compute.text.Message;
 import dev.lathe.compute.text.Tokenizer;
 import dev.lathe.platform.access.Operation;
-import dev.lathe.platform.gateway.Prompt;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -88,7 +87,7 @@ record Tokens(int[] ids, long context, @Nullable List<String> texts) {
             .needs(Operation.TOKENIZE)
             .summary("Turn a text or a conversation into tokens")
             .gives(SHAPE)
-            .fails(Fault.MODEL_NOT_FOUND)
+            .fails(List.of(Fault.MODEL_NOT_FOUND, Fault.OVERLOADED, Fault.DEADLINE))
             .by("TokenizeRequest", Request::read, (call, ask) -> tokenize(serving, call, ask)),
         Route.post("/detokenize")
             .needs(Operation.TOKENIZE)
@@ -98,13 +97,15 @@ record Tokens(int[] ids, long context, @Nullable List<String> texts) {
             .by("DetokenizeRequest", Back::read, (call, ask) -> detokenize(serving, call, ask)));
   }
 
-  private static void tokenize(Serving serving, Call call, Request request) throws IOException {
+  private static void tokenize(Serving serving, Call call, Request request)
+      throws IOException, InterruptedException {
     requireModel(serving, request.model);
     Tokenizer tokenizer = serving.generator().tokenizer();
     String prompt = request.prompt;
     int[] ids =
         prompt == null
             ? serving.tokens(
+                call,
                 new Dialogue(
                     request.messages,
                     request.templateVariables,
@@ -112,7 +113,7 @@ record Tokens(int[] ids, long context, @Nullable List<String> texts) {
                     Optional.empty(),
                     ""),
                 request.opening)
-            : serving.generator().encode(new Prompt.Raw(prompt));
+            : serving.tokens(call, prompt, "prompt");
     List<String> texts =
         request.texts
             ? Arrays.stream(ids).mapToObj(id -> tokenizer.decode(new int[] {id}, false)).toList()

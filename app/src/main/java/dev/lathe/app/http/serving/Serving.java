@@ -8,6 +8,7 @@ import dev.lathe.compute.engine.Pooling;
 import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.engine.TokenConstraint;
 import dev.lathe.compute.grammar.Grammar;
+import dev.lathe.compute.grammar.GrammarSource;
 import dev.lathe.compute.text.Conversation;
 import dev.lathe.compute.tool.CallForm;
 import dev.lathe.compute.tool.ToolChoice;
@@ -22,10 +23,9 @@ import dev.lathe.platform.gateway.ServedModels;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -40,9 +40,18 @@ public final class Serving {
           Fault.TOO_MANY_STREAMS,
           Fault.DEADLINE);
 
+  /// Requests that may wait for something of theirs to be read.
+  private static final int MOST_IN_TURN = 64;
+
+  /// Shorter texts are tokenized in some milliseconds, and wait for nobody.
+  private static final int LONG = 1 << 16;
+
+  /// Longer texts are not tokenized to the end, which takes some 250 bytes a character.
+  private static final int LONGEST = 1 << 19;
+
   private final ServedModels models;
   private final Duration maxTime;
-  private final Semaphore reading = new Semaphore(1, true);
+  private final Turns turns = new Turns(MOST_IN_TURN);
   private final Traffic traffic;
 
   /// @param maxTime longest time that an answer may take, waiting included
@@ -95,26 +104,29 @@ public final class Serving {
     return generator().config().vocabulary();
   }
 
-  /// What holds answers to a grammar; null when they are free. Grammars are read one at a time, so
-  /// that those that take long do not take all processors from the engine.
+  /// What holds answers to a grammar; null when they are free. A grammar that is not kept is read
+  /// when its turn comes.
   ///
-  /// @param grammar reads it
   /// @param parameter where it stands in the request
   /// @throws Refusal when it cannot be held to
+  /// @throws LatheException when too many wait for their turn
+  /// @throws IOException when the client went away
   public @Nullable Supplier<TokenConstraint> constraint(
-      Optional<Supplier<Grammar>> grammar, String parameter) throws InterruptedException {
-    return grammar.isEmpty()
-        ? null
-        : alone(parameter, () -> generator().constraint(grammar.get().get()));
+      Call call, Optional<GrammarSource> grammar, String parameter)
+      throws IOException, InterruptedException {
+    return grammar.isEmpty() ? null : held(call, grammar.get(), parameter);
   }
 
-  private <T> T alone(String parameter, Supplier<T> work) throws InterruptedException {
-    reading.acquire();
-    try {
-      return named(parameter, work);
-    } finally {
-      reading.release();
-    }
+  private Supplier<TokenConstraint> held(Call call, GrammarSource source, String parameter)
+      throws IOException, InterruptedException {
+    Optional<Supplier<TokenConstraint>> kept = generator().kept(source);
+    return kept.isPresent()
+        ? kept.get()
+        : inTurn(call, () -> named(parameter, () -> generator().constraint(source)));
+  }
+
+  private <T> T inTurn(Call call, Supplier<T> work) throws IOException, InterruptedException {
+    return call.whileThere(() -> turns.take(call.caller().keyId(), maxTime, work));
   }
 
   private static <T> T named(String parameter, Supplier<T> work) {
@@ -136,12 +148,14 @@ public final class Serving {
   ///
   /// @throws Refusal when it does not fit the context, the template refuses it, or what the answer
   ///   is to be held to cannot be held to
-  public Ready ready(Dialogue dialogue) throws InterruptedException {
-    int[] prompt = encode(prompt(dialogue), "messages");
+  /// @throws LatheException when too many wait for what they ask to be read
+  /// @throws IOException when the client went away
+  public Ready ready(Call call, Dialogue dialogue) throws IOException, InterruptedException {
+    int[] prompt = encode(call, prompt(dialogue), "messages");
     boolean offers = !dialogue.tools().offered().isEmpty();
     return new Ready(
         prompt,
-        offers ? callsOrForm(dialogue, prompt) : form(dialogue, prompt),
+        offers ? callsOrForm(call, dialogue, prompt) : form(call, dialogue, prompt),
         offers ? AnswerStream.Reading.CALLS : AnswerStream.Reading.APART);
   }
 
@@ -154,64 +168,145 @@ public final class Serving {
         dialogue.variables());
   }
 
-  /// The tokens of a conversation, however many.
+  /// The tokens of a conversation, whether or not they fit the context.
   ///
   /// @param opening whether the beginning of an answer follows
-  /// @throws Refusal when the template refuses it
-  public int[] tokens(Dialogue dialogue, boolean opening) {
-    return named("messages", () -> generator().encode(prompt(dialogue), opening));
+  /// @throws Refusal when the template refuses it, or it is very long
+  /// @throws IOException when the client went away
+  public int[] tokens(Call call, Dialogue dialogue, boolean opening)
+      throws IOException, InterruptedException {
+    Prompt.Chat chat = prompt(dialogue);
+    return counted(call, chat, "messages", () -> generator().encode(chat, opening));
   }
 
-  private @Nullable Supplier<TokenConstraint> form(Dialogue dialogue, int[] prompt)
-      throws InterruptedException {
-    return dialogue.grammar().isEmpty()
-        ? null
-        : alone(
-            dialogue.grammarParameter(),
-            () -> generator().constraint(dialogue.grammar().get().get(), prompt));
+  /// The tokens of a text, whether or not they fit the context.
+  ///
+  /// @throws Refusal when it is very long, or holds what the model has no token for
+  /// @throws IOException when the client went away
+  public int[] tokens(Call call, String text, String parameter)
+      throws IOException, InterruptedException {
+    Prompt raw = new Prompt.Raw(text);
+    return counted(call, raw, parameter, () -> generator().encode(raw));
+  }
+
+  private int[] counted(Call call, Prompt prompt, String parameter, Supplier<int[]> work)
+      throws IOException, InterruptedException {
+    if (prompt.characters() > LONGEST) {
+      throw new Refusal(
+          Fault.INVALID_VALUE,
+          "a text of %,d characters is not tokenized at once, at most %,d are: send it in parts"
+              .formatted(prompt.characters(), LONGEST),
+          parameter);
+    }
+    return encoded(call, prompt, () -> named(parameter, work));
+  }
+
+  private int[] encoded(Call call, Prompt prompt, Supplier<int[]> work)
+      throws IOException, InterruptedException {
+    return prompt.characters() > LONG ? inTurn(call, work) : work.get();
+  }
+
+  private @Nullable Supplier<TokenConstraint> form(Call call, Dialogue dialogue, int[] prompt)
+      throws IOException, InterruptedException {
+    Optional<GrammarSource> grammar =
+        dialogue.grammar().map(each -> generator().afterThoughts(each, prompt));
+    return constraint(call, grammar, dialogue.grammarParameter());
   }
 
   /// Where the model decides whether it calls, an answer without a call has the form asked for.
-  private @Nullable Supplier<TokenConstraint> callsOrForm(Dialogue dialogue, int[] prompt)
-      throws InterruptedException {
+  private @Nullable Supplier<TokenConstraint> callsOrForm(
+      Call call, Dialogue dialogue, int[] prompt) throws IOException, InterruptedException {
     Tools tools = dialogue.tools();
-    CallForm form = generator().callForm();
     boolean either = tools.choice() instanceof ToolChoice.Auto && dialogue.grammar().isPresent();
-    ToolChoice choice = either ? new ToolChoice.Required() : tools.choice();
-    return alone(
-        "tools",
-        () -> {
-          Grammar calls = form.grammar(tools.allowed(), choice, tools.parallel()).orElseThrow();
-          if (!either) {
-            return generator().constraint(calls, prompt);
-          }
-          Grammar other = named(dialogue.grammarParameter(), dialogue.grammar().orElseThrow());
-          return generator().constraint(Grammar.anyOf(List.of(calls, other)), prompt);
-        });
+    GrammarSource calls = calls(tools, either ? new ToolChoice.Required() : tools.choice());
+    GrammarSource source = either ? either(calls, dialogue) : calls;
+    return held(call, generator().afterThoughts(source, prompt), "tools");
+  }
+
+  private GrammarSource calls(Tools tools, ToolChoice choice) {
+    StringBuilder identity = new StringBuilder("calls " + choice + " " + tools.parallel());
+    tools
+        .allowed()
+        .forEach(
+            tool -> identity.append(' ').append(tool.name()).append(' ').append(tool.parameters()));
+    CallForm form = generator().callForm();
+    return new GrammarSource(
+        identity.toString(),
+        () -> form.grammar(tools.allowed(), choice, tools.parallel()).orElseThrow());
+  }
+
+  private static GrammarSource either(GrammarSource calls, Dialogue dialogue) {
+    GrammarSource other = dialogue.grammar().orElseThrow();
+    return new GrammarSource(
+        "either (" + calls.identity() + ") or " + other.identity(),
+        () ->
+            Grammar.anyOf(List.of(calls.read(), named(dialogue.grammarParameter(), other::read))));
   }
 
   /// The tokens of a prompt that leaves room for an answer.
   ///
   /// @param parameter where the prompt stands in the request
   /// @throws Refusal when it is empty or too long, or the model's template refuses it
-  public int[] encode(Prompt prompt, String parameter) {
-    int[] tokens;
-    try {
-      tokens = generator().encode(prompt);
-    } catch (LatheException e) {
-      throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), parameter);
-    }
+  /// @throws LatheException when too many wait for their long texts to be read
+  /// @throws IOException when the client went away
+  public int[] encode(Call call, Prompt prompt, String parameter)
+      throws IOException, InterruptedException {
+    int[] tokens = encoded(call, prompt, () -> fitting(prompt, parameter));
     if (tokens.length == 0) {
-      throw new Refusal(Fault.INVALID_VALUE, "the prompt has no tokens", parameter);
+      throw noTokens(parameter);
     }
     if (tokens.length >= generator().context()) {
-      throw new Refusal(
-          Fault.CONTEXT_LENGTH_EXCEEDED,
-          "this model's maximum context length is %d tokens, and the prompt has %d: shorten it"
-              .formatted(generator().context(), tokens.length),
-          parameter);
+      throw tooLong(String.valueOf(tokens.length), parameter);
     }
     return tokens;
+  }
+
+  private int[] fitting(Prompt prompt, String parameter) {
+    try {
+      return generator().encode(prompt, generator().context());
+    } catch (LatheException e) {
+      throw e.kind() == LatheException.Kind.CAPACITY
+          ? tooLong("more", parameter)
+          : new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), parameter);
+    }
+  }
+
+  private static Refusal noTokens(String parameter) {
+    return new Refusal(Fault.INVALID_VALUE, "the prompt has no tokens", parameter);
+  }
+
+  private Refusal tooLong(String tokens, String parameter) {
+    return new Refusal(
+        Fault.CONTEXT_LENGTH_EXCEEDED,
+        "this model's maximum context length is %d tokens, and the prompt has %s: shorten it"
+            .formatted(generator().context(), tokens),
+        parameter);
+  }
+
+  /// The first tokens of a text, at most so many; all of a shorter one.
+  ///
+  /// @throws Refusal when there is none, or it holds what the model has no token for
+  /// @throws IOException when the client went away
+  public int[] firstTokens(Call call, String text, int most, String parameter)
+      throws IOException, InterruptedException {
+    for (long length = LONG; ; length *= 2) {
+      boolean whole = length >= text.length();
+      Prompt beginning = new Prompt.Raw(whole ? text : text.substring(0, end(text, (int) length)));
+      int[] tokens =
+          encoded(call, beginning, () -> named(parameter, () -> generator().encode(beginning)));
+      if (tokens.length == 0) {
+        throw noTokens(parameter);
+      }
+      // Where a text is cut its last tokens may be others than in the whole.
+      if (whole || tokens.length > most + 16) {
+        return tokens.length > most ? Arrays.copyOf(tokens, most) : tokens;
+      }
+    }
+  }
+
+  /// Where a text can be cut near a character: not in the middle of a surrogate pair.
+  private static int end(String text, int near) {
+    return Character.isLowSurrogate(text.charAt(near)) ? near + 1 : near;
   }
 
   /// Vectors of texts, for as long as the client is there.
@@ -220,21 +315,9 @@ public final class Serving {
   public List<float[]> embed(
       Call call, List<int[]> texts, ServedModels.Model model, Pooling pooling, Terms terms)
       throws IOException, InterruptedException {
-    Thread self = Thread.currentThread();
-    AtomicBoolean gone = new AtomicBoolean();
-    try (Traffic.Span span = traffic.begin(model.adapter());
-        Call.Watch _ =
-            call.watch(() -> {
-              gone.set(true);
-              self.interrupt();
-            })) {
+    try (Traffic.Span span = traffic.begin(model.adapter())) {
       span.embeds(texts.stream().mapToLong(text -> text.length).sum());
-      return generator().embed(texts, model.adapter(), pooling, terms);
-    } catch (InterruptedException e) {
-      if (gone.get()) {
-        throw new IOException("the client went away", e);
-      }
-      throw e;
+      return call.whileThere(() -> generator().embed(texts, model.adapter(), pooling, terms));
     }
   }
 
