@@ -211,6 +211,11 @@ final class ServeVerb implements Callable<Integer> {
       }
 
       @Override
+      public void departed(String id) {
+        // these as well
+      }
+
+      @Override
       public void defect(String id, @Nullable Throwable cause) {
         screen.err().println("lathe: request " + id + " met a defect");
         if (cause != null) {

@@ -144,7 +144,12 @@ public final class Call {
   ///
   /// @param gone runs once, in another thread, as soon as it has
   public Watch watch(Runnable gone) {
-    return departures.watch(request, gone);
+    return departures.watch(
+        request,
+        () -> {
+          gone.run();
+          log.departed(id);
+        });
   }
 
   /// Work of one call.

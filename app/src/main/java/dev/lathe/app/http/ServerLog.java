@@ -15,6 +15,11 @@ public interface ServerLog {
 
   void answered(Answered answered);
 
+  /// A client went away while something was done for it, which now has been given up.
+  ///
+  /// @param id of its request
+  void departed(String id);
+
   /// Something in Lathe is wrong.
   ///
   /// @param id of the request that met it

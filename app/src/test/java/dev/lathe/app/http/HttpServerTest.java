@@ -68,6 +68,11 @@ class HttpServerTest {
         }
 
         @Override
+        public void departed(String id) {
+          // not asked here
+        }
+
+        @Override
         public void defect(String id, @Nullable Throwable cause) {
           defects.add(id);
         }

@@ -148,6 +148,11 @@ class TlsTest {
           }
 
           @Override
+          public void departed(String id) {
+            // not asked here
+          }
+
+          @Override
           public void defect(String id, @Nullable Throwable cause) {
             throw new AssertionError(id, cause);
           }

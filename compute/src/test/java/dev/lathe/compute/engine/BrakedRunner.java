@@ -20,6 +20,7 @@ public final class BrakedRunner implements Runner {
   private int free = Integer.MAX_VALUE;
   private int computed;
   private int failing = -1;
+  private boolean waits;
 
   private BrakedRunner(Runner runner) {
     this.runner = runner;
@@ -40,6 +41,17 @@ public final class BrakedRunner implements Runner {
   /// As [#hold], after so many more steps; a step that is held already is not counted.
   public synchronized void holdAfter(int steps) {
     set(0, computed + steps);
+  }
+
+  /// As [#hold], and waits for a step that is held.
+  ///
+  /// @return steps begun so far, that one included
+  public synchronized int held() throws InterruptedException {
+    hold();
+    while (!waits || computed <= free) {
+      wait();
+    }
+    return computed;
   }
 
   /// A step takes a while: a hundred tokens take seconds, and the engine answers between them.
@@ -75,12 +87,16 @@ public final class BrakedRunner implements Runner {
   private synchronized void brake() {
     int step = computed++;
     long begun = System.nanoTime();
+    waits = true;
+    notifyAll();
     try {
       for (long left = millis(step); left > 0; left = millis(step) - millisSince(begun)) {
         wait(left);
       }
     } catch (InterruptedException e) {
       throw new IllegalStateException("interrupted on the brake", e);
+    } finally {
+      waits = false;
     }
     if (step == failing) {
       throw new IllegalStateException("the test has this step fail");

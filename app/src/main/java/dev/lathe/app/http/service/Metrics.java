@@ -6,6 +6,7 @@ import dev.lathe.app.http.ServerLog;
 import dev.lathe.compute.engine.EngineStatus;
 import dev.lathe.platform.access.Operation;
 import dev.lathe.platform.gateway.Generator;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
@@ -91,6 +92,10 @@ final class Metrics {
 
   /// A log that counts requests and tells the other.
   ServerLog counting(ServerLog log) {
+    Counter departures =
+        Counter.builder("lathe.http.departures")
+            .description("clients that went away before their answer")
+            .register(registry);
     return new ServerLog() {
       @Override
       public void answered(Answered answered) {
@@ -105,6 +110,12 @@ final class Metrics {
                 String.valueOf(answered.status()))
             .record(answered.took());
         log.answered(answered);
+      }
+
+      @Override
+      public void departed(String id) {
+        departures.increment();
+        log.departed(id);
       }
 
       @Override

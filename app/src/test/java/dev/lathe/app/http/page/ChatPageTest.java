@@ -54,6 +54,11 @@ class ChatPageTest {
           }
 
           @Override
+          public void departed(String id) {
+            // not asked here
+          }
+
+          @Override
           public void defect(String id, @Nullable Throwable cause) {
             throw new AssertionError(id, cause);
           }

@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +47,7 @@ final class RunningService implements AutoCloseable {
   private final HttpClient client = HttpClient.newHttpClient();
   private final Contract contract;
   private final List<String> defects = new CopyOnWriteArrayList<>();
+  private final AtomicInteger departures = new AtomicInteger();
 
   RunningService(Path folder, Path model, EngineSettings engine, ServerSettings.Limits limits) {
     this(folder, model, engine, limits, Duration.ofMinutes(10));
@@ -94,6 +96,11 @@ final class RunningService implements AutoCloseable {
       }
 
       @Override
+      public void departed(String id) {
+        departures.incrementAndGet();
+      }
+
+      @Override
       public void defect(String id, @Nullable Throwable cause) {
         defects.add(id + " " + cause);
         if (cause != null) {
@@ -122,6 +129,11 @@ final class RunningService implements AutoCloseable {
 
   URI address() {
     return service.address();
+  }
+
+  /// Clients that went away, as far as it was noticed and what was done for them given up.
+  int departures() {
+    return departures.get();
   }
 
   List<String> defects() {
