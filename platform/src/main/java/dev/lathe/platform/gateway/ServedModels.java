@@ -165,10 +165,19 @@ public final class ServedModels {
   /// Takes an adapter or an alias away. Requests under way go on.
   ///
   /// @throws LatheException when there is none, or an alias still stands for it
-  public synchronized void unload(String name) {
-    if (aliases.remove(name) != null) {
-      return;
+  public void unload(String name) {
+    synchronized (this) {
+      if (aliases.remove(name) != null) {
+        return;
+      }
     }
+    // Not while the same version is being loaded under another name.
+    synchronized (loading) {
+      unloadAdapter(name);
+    }
+  }
+
+  private synchronized void unloadAdapter(String name) {
     List<String> users =
         aliases.entrySet().stream()
             .filter(alias -> alias.getValue().equals(name))

@@ -16,6 +16,7 @@ import dev.lathe.platform.access.Operation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -58,6 +59,29 @@ class AdapterTest {
 
   private Answer load(String name, String path) {
     return service.post(ADAPTERS, "{'name': '%s', 'path': '%s'}".formatted(name, path));
+  }
+
+  @Test
+  void oneVersionComesAndGoesUnderTwoNamesAtOnce() throws Exception {
+    try (ExecutorService hands = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<?>> both = new ArrayList<>();
+      for (String name : List.of("left", "right")) {
+        both.add(hands.submit(() -> comeAndGo(name)));
+      }
+      for (Future<?> each : both) {
+        each.get();
+      }
+    }
+    assertThat(service.models().generator().adapters().versions()).isEmpty();
+  }
+
+  private void comeAndGo(String name) {
+    for (int i = 0; i < 40; i++) {
+      Answer loaded = load(name, "first");
+      assertThat(loaded.status()).as(loaded.text()).isEqualTo(200);
+      assertThat(chat(name, 1).status()).isEqualTo(200);
+      assertThat(service.delete(ADAPTERS + "/" + name).status()).isEqualTo(200);
+    }
   }
 
   private static String asking(String name, int tokens) {
