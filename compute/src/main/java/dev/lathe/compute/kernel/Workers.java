@@ -143,7 +143,7 @@ public final class Workers implements AutoCloseable {
     if (first >= end || work == null) {
       return false;
     }
-    int last = Math.min(first + chunk, end);
+    int last = first + Math.clamp((end - first) / 2, 1, chunk);
     if (tickets.compareAndSet(at, seen, (seen & 0xFFFFFFFF00000000L) | last)) {
       try {
         work.run(first, last, worker);
