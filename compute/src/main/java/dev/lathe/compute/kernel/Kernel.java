@@ -1,12 +1,17 @@
 package dev.lathe.compute.kernel;
 
+import dev.lathe.compute.LatheException;
+
 /// The passes of a decoder over packed weights and rows of fp32 activations. Stateless; any thread.
 ///
 /// The result of a row never depends on the rows computed beside it.
 public sealed interface Kernel permits VectorKernel, ScalarKernel {
   /// The Vector API where the JVM was started with it and its vectors divide a panel; else the
   /// scalar loops.
+  ///
+  /// @throws LatheException when the processor lacks what both compute with
   static Kernel best() {
+    FusedMultiplyAdd.require();
     try {
       Class.forName("jdk.incubator.vector.FloatVector", false, Kernel.class.getClassLoader());
     } catch (ClassNotFoundException missing) {
