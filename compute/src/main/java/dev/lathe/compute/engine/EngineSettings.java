@@ -26,6 +26,8 @@ public record EngineSettings(
   /// Requests that may wait where nothing else is said.
   public static final int MAX_WAITING = 1024;
 
+  private static final int MOST_THREADS = 256;
+
   public EngineSettings {
     if (kvFormat != Format.F32 && kvFormat != Format.BF16) {
       throw LatheException.user(
@@ -33,7 +35,8 @@ public record EngineSettings(
     }
     require(maxStreams >= 1 && maxStreams <= 1024, "max_streams", maxStreams, "[1, 1024]");
     require(kvTokens >= 1, "kv_tokens", kvTokens, "[1, ...)");
-    require(threads >= 1 && threads <= 256, "threads", threads, "[1, 256]");
+    require(
+        threads >= 1 && threads <= MOST_THREADS, "threads", threads, "[1, " + MOST_THREADS + "]");
     require(prefillChunk >= 1 && prefillChunk <= 8192, "prefill_chunk", prefillChunk, "[1, 8192]");
     require(maxWaiting >= 0, "max_waiting", maxWaiting, "[0, ...)");
     if (adapterBytes < 0) {
@@ -64,9 +67,9 @@ public record EngineSettings(
     }
   }
 
-  /// 32 streams, 16,384 tokens, all cores, chunks of 256.
+  /// 32 streams, 16,384 tokens, all cores up to 256, chunks of 256.
   public static EngineSettings of(Storage weightStorage) {
-    int cores = Runtime.getRuntime().availableProcessors();
+    int cores = Math.min(Runtime.getRuntime().availableProcessors(), MOST_THREADS);
     return new EngineSettings(weightStorage, 32, 16_384, cores, 256);
   }
 
