@@ -1,5 +1,6 @@
 package dev.lathe.app.http;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -12,14 +13,18 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -298,12 +303,70 @@ class HttpServerTest {
         String request =
             "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n".formatted(path, framing)
                 + (path.equals("/echo") ? body : "d\r\n" + body + "\r\n0\r\n\r\n");
-        for (byte each : request.getBytes(java.nio.charset.StandardCharsets.US_ASCII)) {
+        for (byte each : request.getBytes(US_ASCII)) {
           wire.write(new byte[] {each});
         }
 
         assertThat(wire.read().status()).isEqualTo(path.equals("/echo") ? 200 : 404);
       }
+    }
+  }
+
+  /// A request as it is sent, and the status of its answer.
+  private record Sent(String text, int status) {
+    private static Sent of(String head, String body, boolean chunked, int status) {
+      String framing =
+          chunked
+              ? "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+                  .formatted(body.length(), body)
+              : "Content-Length: " + body.length() + "\r\n\r\n" + body;
+      return new Sent(head + "\r\nHost: localhost\r\n" + framing, status);
+    }
+
+    private static Sent random(Random random) {
+      String body = "{\"text\": \"%s\"}".formatted("x".repeat(random.nextInt(3) * 5000));
+      boolean chunked = random.nextBoolean();
+      return switch (random.nextInt(9)) {
+        case 0 -> new Sent("GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n", 200);
+        case 1 -> of("GET /list/a HTTP/1.1", body, chunked, 200);
+        case 2 -> of("POST /echo HTTP/1.1", body, chunked, 200);
+        case 3 -> of("POST /wait HTTP/1.1", body, chunked, 200);
+        case 4 -> of("POST /echo HTTP/1.1", body + body, chunked, 400);
+        case 5 -> of("POST /nowhere HTTP/1.1", body, chunked, 404);
+        case 6 -> of("PUT /open HTTP/1.1", body, chunked, 405);
+        case 7 -> of("POST /echo HTTP/1.1\r\nContent-Type: text/html", body, chunked, 415);
+        default -> of("GET /defect HTTP/1.1", body, chunked, 500);
+      };
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 40, 1000, 100_000})
+  void requestsSentAheadInAnyPiecesAreAnsweredInTheirOrder(int longestPiece) throws Exception {
+    goOn.countDown();
+    Random random = new Random(longestPiece);
+    List<Sent> requests =
+        Stream.generate(() -> Sent.random(random)).limit(5 + Math.min(longestPiece, 100)).toList();
+    byte[] bytes =
+        requests.stream().map(Sent::text).collect(Collectors.joining()).getBytes(US_ASCII);
+    try (Wire wire = new Wire(start())) {
+      Thread writer =
+          Thread.startVirtualThread(() -> {
+            try {
+              for (int at = 0; at < bytes.length; ) {
+                int end = Math.min(bytes.length, at + 1 + random.nextInt(longestPiece));
+                wire.write(Arrays.copyOfRange(bytes, at, end));
+                at = end;
+              }
+            } catch (IOException ended) {
+              // the reader says so
+            }
+          });
+
+      for (Sent request : requests) {
+        assertThat(wire.read().status()).as(request.text()).isEqualTo(request.status());
+      }
+      writer.join();
     }
   }
 
