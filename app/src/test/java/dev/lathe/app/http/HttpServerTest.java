@@ -48,7 +48,7 @@ class HttpServerTest {
   private static final ServerSettings.Limits LIMITS = limits(PATIENCE);
 
   /// For what has to be given up.
-  private static final ServerSettings.Limits IMPATIENT = limits(Duration.ofSeconds(1));
+  private static final ServerSettings.Limits IMPATIENT = limits(Duration.ofSeconds(2));
 
   private static ServerSettings.Limits limits(Duration toSendOrRead) {
     return new ServerSettings.Limits(
@@ -414,7 +414,7 @@ class HttpServerTest {
   void connectionThatWaitsBetweenRequestsIsKept() throws Exception {
     try (Wire wire = new Wire(start(IMPATIENT))) {
       wire.get("/open").read();
-      Thread.sleep(2500);
+      Thread.sleep(4000);
 
       assertThat(wire.get("/open").read().status()).isEqualTo(200);
     }

@@ -2,6 +2,7 @@ package dev.lathe.platform.tuning;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -14,6 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class LossDrawingTest {
+  private static final String NO_FONTS = "this machine has no fonts";
+
   @TempDir Path directory;
 
   private static LossCurve falling(int points) {
@@ -53,6 +56,7 @@ final class LossDrawingTest {
     assertThat(new LossChart(40, 3).draw(one)).isNotEmpty();
     assertThat(new LossChart(40, 3).draw(new LossCurve("loss", List.of(), List.of()))).isEmpty();
     for (LossCurve curve : List.of(one, flat)) {
+      assumeTrue(LossPlot.canDraw(), NO_FONTS);
       LossPlot.write(directory.resolve("plot.png"), curve);
       assertThat(Files.size(directory.resolve("plot.png"))).isPositive();
     }
@@ -60,6 +64,7 @@ final class LossDrawingTest {
 
   @Test
   void thePictureHoldsBothCurves() throws IOException {
+    assumeTrue(LossPlot.canDraw(), NO_FONTS);
     Path file = directory.resolve("loss.png");
     LossPlot.write(file, falling(60));
 

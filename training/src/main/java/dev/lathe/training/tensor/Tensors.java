@@ -56,7 +56,7 @@ public final class Tensors {
   }
 
   /// A stored tensor on the CPU, dequantised where it is packed. The pages of a mapped file are
-  /// given back once read, so that weights are not in memory twice.
+  /// given back once read, so that weights are not in memory twice. The caller closes it.
   public static Tensor load(WeightTensor stored, ScalarType type) {
     boolean coarse = type == ScalarType.BFloat16;
     long[] shape = stored.shape().stream().mapToLong(Long::longValue).toArray();

@@ -13,8 +13,10 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,9 +24,17 @@ import org.junit.jupiter.api.io.TempDir;
 class TensorsTest {
   @TempDir Path folder;
 
+  private long pointers;
+
   @BeforeEach
   void load() {
     LibTorch.load(1);
+    pointers = Pointer.totalCount();
+  }
+
+  @AfterEach
+  void nothingNativeIsLeft() {
+    assertThat(Pointer.totalCount()).isEqualTo(pointers);
   }
 
   @Test
@@ -64,10 +74,10 @@ class TensorsTest {
       long count = (bytes.length - 12L) / 4;
       WeightTensor stored = new WeightTensor("ones", DType.F32, List.of(count), data);
 
-      Tensor tensor = Tensors.load(stored, ScalarType.BFloat16);
-
-      assertThat(tensor.numel()).isEqualTo(count);
-      assertThat(Tensors.floats(tensor)).containsOnly(1);
+      try (Tensor tensor = Tensors.load(stored, ScalarType.BFloat16)) {
+        assertThat(tensor.numel()).isEqualTo(count);
+        assertThat(Tensors.floats(tensor)).containsOnly(1);
+      }
       assertThat(data.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 0)).isEqualTo(1);
     }
   }
