@@ -96,7 +96,7 @@ final class BenchQualityVerb implements Callable<Integer> {
       names = "--threads",
       paramLabel = "N",
       description = "Threads that compute (default: one for each core).")
-  private int threads = Runtime.getRuntime().availableProcessors();
+  private int threads = EngineSettings.cores();
 
   @Option(names = "--json", paramLabel = "FILE", description = "Write the figures as JSON.")
   private @Nullable Path json;

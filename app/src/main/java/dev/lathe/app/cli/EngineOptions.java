@@ -64,7 +64,7 @@ final class EngineOptions {
       names = "--threads",
       paramLabel = "N",
       description = "Threads that compute (default: one for each core).")
-  private int threads = Runtime.getRuntime().availableProcessors();
+  private int threads = EngineSettings.cores();
 
   @Option(
       names = "--weights",

@@ -69,8 +69,12 @@ public record EngineSettings(
 
   /// 32 streams, 16,384 tokens, all cores up to 256, chunks of 256.
   public static EngineSettings of(Storage weightStorage) {
-    int cores = Math.min(Runtime.getRuntime().availableProcessors(), MOST_THREADS);
-    return new EngineSettings(weightStorage, 32, 16_384, cores, 256);
+    return new EngineSettings(weightStorage, 32, 16_384, cores(), 256);
+  }
+
+  /// Threads where nothing else is said: as many as the JVM sees cores, at most 256.
+  public static int cores() {
+    return Math.min(Runtime.getRuntime().availableProcessors(), MOST_THREADS);
   }
 
   /// Pages of the key/value cache that hold its tokens.
