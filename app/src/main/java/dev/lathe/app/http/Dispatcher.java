@@ -28,6 +28,12 @@ import org.jspecify.annotations.Nullable;
 final class Dispatcher extends Handler.Abstract {
   private static final Pattern REQUEST_ID = Pattern.compile("[A-Za-z0-9._:/+=-]{1,128}");
   private static final String REQUEST_ID_HEADER = "X-Request-Id";
+  private static final String SHOULD_RETRY_HEADER = "X-Should-Retry";
+
+  /// Headers that clients in web pages of other origins read, besides the usual ones.
+  private static final String EXPOSED =
+      String.join(", ", REQUEST_ID_HEADER, HttpHeader.RETRY_AFTER.asString(), SHOULD_RETRY_HEADER);
+
   private static final int CLIENT_GONE = 499;
   private static final HttpField NO_SNIFF =
       new PreEncodedHttpField("X-Content-Type-Options", "nosniff");
@@ -224,7 +230,7 @@ final class Dispatcher extends Handler.Abstract {
 
   private static void allow(Response response, String origin) {
     response.getHeaders().put("Access-Control-Allow-Origin", origin);
-    response.getHeaders().put("Access-Control-Expose-Headers", REQUEST_ID_HEADER);
+    response.getHeaders().put("Access-Control-Expose-Headers", EXPOSED);
     response.getHeaders().put(HttpHeader.VARY, "Origin");
   }
 
@@ -249,7 +255,7 @@ final class Dispatcher extends Handler.Abstract {
           .getHeaders()
           .put(HttpHeader.RETRY_AFTER, String.valueOf(refusal.retryAfter().toSeconds()));
     } else {
-      response.getHeaders().put("X-Should-Retry", "false");
+      response.getHeaders().put(SHOULD_RETRY_HEADER, "false");
     }
     if (refusal.fault() == Fault.INVALID_API_KEY) {
       response.getHeaders().put(HttpHeader.WWW_AUTHENTICATE, "Bearer");

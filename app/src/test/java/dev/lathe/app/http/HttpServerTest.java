@@ -575,6 +575,8 @@ class HttpServerTest {
       assertThat(wire.get("/open", "Origin: http://localhost").read().status()).isEqualTo(200);
       Wire.Answer invited = wire.get("/open", "Origin: https://chat.example").read();
       assertThat(invited.header("Access-Control-Allow-Origin")).isEqualTo("https://chat.example");
+      assertThat(invited.header("Access-Control-Expose-Headers"))
+          .isEqualTo("X-Request-Id, Retry-After, X-Should-Retry");
       wire.lines(
           "OPTIONS /echo HTTP/1.1",
           "Host: localhost",
