@@ -4,7 +4,9 @@ import dev.lathe.platform.registry.Catalogue;
 import dev.lathe.platform.registry.CatalogueEntry;
 import dev.lathe.platform.registry.StoredModel;
 import dev.lathe.platform.tuning.RecipeParser;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -65,8 +67,10 @@ final class CompletionVerb implements Callable<Integer> {
             .toList();
     verbs
         .values()
-        .forEach(verb ->
-            offer(verb.getCommandSpec(), verb.getCommandName().equals("pull") ? offered : here));
+        .forEach(verb -> {
+          offer(verb.getCommandSpec(), verb.getCommandName().equals("pull") ? offered : here);
+          offerWords(verb.getCommandSpec());
+        });
     offerKeys(Objects.requireNonNull(verbs.get("train")).getCommandSpec());
     String script = AutoComplete.bash("lathe", lathe);
     String start =
@@ -76,6 +80,19 @@ final class CompletionVerb implements Callable<Integer> {
         };
     context.screen().out().print(start + script);
     return ExitCode.OK.code();
+  }
+
+  /// The words of options as they are written, which the parser of the command line has in
+  /// capitals.
+  private static void offerWords(CommandSpec verb) {
+    for (OptionSpec option : List.copyOf(verb.options())) {
+      if (option.auxiliaryTypes()[0].isEnum()) {
+        List<String> words = new ArrayList<>();
+        option.completionCandidates().forEach(word -> words.add(word.toLowerCase(Locale.ROOT)));
+        verb.remove(option);
+        verb.add(OptionSpec.builder(option).completionCandidates(words).build());
+      }
+    }
   }
 
   /// Names of models for the arguments that take one.

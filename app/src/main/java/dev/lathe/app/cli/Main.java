@@ -7,6 +7,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.Nearest;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -72,6 +73,9 @@ public final class Main implements Callable<Integer> {
   ///
   /// @return the exit code
   static int run(Context context, String... arguments) {
+    // Numbers are written alike on every machine: in files and for programs they have to be, and
+    // messages and reports are in English.
+    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
     int code = commandLine(context, Verbs.neededBy(arguments, context)).execute(arguments);
     boolean lost = context.screen().out().checkError();
     return lost && code == ExitCode.OK.code()

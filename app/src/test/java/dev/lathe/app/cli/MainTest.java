@@ -14,6 +14,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +32,21 @@ class MainTest {
         new Screen(
             new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8), "", false, 80);
     return Main.run(new Context(environment, screen), arguments);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"de-DE", "ar-EG", "tr-TR", "hi-IN"})
+  void numbersAreWrittenAlikeInEveryLanguage(String language) {
+    Locale before = Locale.getDefault();
+    Locale.setDefault(Locale.forLanguageTag(language));
+    try {
+      run("--help");
+
+      assertThat("%,d %.2f".formatted(12345, 1.5)).isEqualTo("12,345 1.50");
+      assertThat(Locale.getDefault(Locale.Category.DISPLAY).toLanguageTag()).isEqualTo(language);
+    } finally {
+      Locale.setDefault(before);
+    }
   }
 
   @Test
@@ -149,8 +165,9 @@ class MainTest {
           """
           lathe ge | generate
           lathe generate --wei | --weights
-          lathe generate --weights B | BF16
+          lathe generate --weights b | bf16
           lathe completion z | zsh
+          lathe generate --format j | jsonl
           lathe chat ti | tiny
           lathe pull smol | smollm2-135m-instruct
           lathe rm ti | tiny
