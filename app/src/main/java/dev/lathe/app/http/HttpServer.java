@@ -55,7 +55,8 @@ public final class HttpServer implements AutoCloseable {
     Server server = new Server(threads);
     ServerConnector connector = connector(server, settings);
     Departures departures = Departures.open();
-    Patience patience = new Patience(connector, settings.limits().toSend());
+    Patience patience =
+        new Patience(connector, settings.limits().toSend(), settings.limits().connections());
     connector.addBean(patience);
     connector.addBean(departures);
     connector.addBean(new NetworkConnectionLimit(settings.limits().connections(), connector));

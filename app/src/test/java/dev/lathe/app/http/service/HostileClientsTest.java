@@ -44,6 +44,8 @@ class HostileClientsTest {
   private static final String CHAT = "/v1/chat/completions";
   private static final long MIB = 1 << 20;
 
+  private static final int CONNECTIONS = 600;
+
   private static final Duration PATIENCE = Duration.ofMinutes(2);
 
   /// A request whose answers are long.
@@ -81,7 +83,7 @@ class HostileClientsTest {
             1 << 20,
             20_000,
             8 << 10,
-            600,
+            CONNECTIONS,
             64,
             toSendOrRead,
             toSendOrRead,
@@ -344,6 +346,26 @@ class HostileClientsTest {
       }
     }
     requireOthersAreServed();
+  }
+
+  @Test
+  void connectionsWithoutARequestMakeRoomForOthers() throws IOException {
+    List<Wire> wires = new ArrayList<>();
+    try {
+      for (int i = 0; i < CONNECTIONS; i++) {
+        Wire wire = new Wire(service.address());
+        wires.add(i % 2 == 0 ? wire.get("/health") : wire);
+      }
+      try (Wire other = new Wire(service.address())) {
+        assertThat(other.get("/health").read().status()).isEqualTo(200);
+      }
+      assertThat(wires.getFirst().read().status()).isEqualTo(200);
+      assertThat(wires.getFirst().isEnded()).isTrue();
+    } finally {
+      for (Wire wire : wires) {
+        wire.close();
+      }
+    }
   }
 
   /// A figure of the server.
