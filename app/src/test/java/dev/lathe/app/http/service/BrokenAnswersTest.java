@@ -194,10 +194,11 @@ class BrokenAnswersTest {
         }
         assertThat(isIdle()).as(api.path).isFalse();
         then = engine.held();
-      }
-      gone++;
-      while (service.departures() < gone) {
-        Thread.sleep(1);
+        gone++;
+        wire.socket().shutdownOutput(); // what is being written still arrives, and tells nothing
+        while (service.departures() < gone) {
+          Thread.sleep(1);
+        }
       }
       assertThat(engine.computed()).as(api.path).isEqualTo(then);
       engine.slow();
