@@ -11,8 +11,8 @@ import org.eclipse.jetty.server.ConnectionMetaData;
 import org.eclipse.jetty.server.ServerConnector;
 
 /// Ends connections whose client takes too long to send the head of a request, byte by byte or not
-/// at all after connecting, and those that only keep others out. (Jetty's own limit starts anew with
-/// each byte; the body has a limit in [RequestBody].)
+/// at all after connecting, and those that only keep others out. (Jetty's own limit starts anew
+/// with each byte; the body has a limit in [RequestBody].)
 ///
 /// Time is counted in looks: what passes while this machine is busy or stands still is not the
 /// client's.
