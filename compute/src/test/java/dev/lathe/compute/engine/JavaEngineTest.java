@@ -1,5 +1,6 @@
 package dev.lathe.compute.engine;
 
+import static dev.lathe.compute.engine.PlainDecoder.assertClose;
 import static dev.lathe.compute.engine.Streams.generate;
 import static dev.lathe.compute.engine.Streams.greedy;
 import static dev.lathe.compute.engine.Streams.in;
@@ -49,15 +50,6 @@ class JavaEngineTest {
     return family.equals("llama")
         ? llama()
         : Checkpoint.open(TinyModels.qwen2(folder.resolve("qwen2"), 12));
-  }
-
-  private static void assertClose(float[][] actual, double[][] expected, double allowed) {
-    assertThat(actual.length).isEqualTo(expected.length);
-    for (int t = 0; t < expected.length; t++) {
-      for (int v = 0; v < expected[t].length; v++) {
-        assertThat((double) actual[t][v]).isCloseTo(expected[t][v], within(allowed));
-      }
-    }
   }
 
   @ParameterizedTest

@@ -1,5 +1,7 @@
 package dev.lathe.compute.engine;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.Adapter.Factor;
 import dev.lathe.compute.model.ModelConfig;
@@ -19,6 +21,18 @@ final class PlainDecoder {
     this.config = config;
     this.source = source;
     this.adapter = adapter;
+  }
+
+  /// Asserts that results differ from this decoder's nowhere by more than allowed.
+  static void assertClose(float[][] actual, double[][] expected, double allowed) {
+    assertThat(actual).hasDimensions(expected.length, expected[0].length);
+    double largest = 0;
+    for (int t = 0; t < expected.length; t++) {
+      for (int v = 0; v < expected[t].length; v++) {
+        largest = Math.max(largest, Math.abs(actual[t][v] - expected[t][v]));
+      }
+    }
+    assertThat(largest).isLessThanOrEqualTo(allowed);
   }
 
   /// Logits after every token, `[T][V]`.

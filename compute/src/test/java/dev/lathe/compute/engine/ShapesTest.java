@@ -1,8 +1,8 @@
 package dev.lathe.compute.engine;
 
+import static dev.lathe.compute.engine.PlainDecoder.assertClose;
 import static dev.lathe.compute.engine.Streams.in;
 import static dev.lathe.compute.engine.Streams.prompt;
-import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.kernel.Storage;
@@ -71,22 +71,11 @@ class ShapesTest {
       assertClose(
           engine.allLogits(tokens, null),
           new PlainDecoder(model.config(), model.weights(), null).logits(tokens),
-          shape + " " + settings);
+          1e-3);
       assertClose(
           engine.allLogits(tokens, in(engine, adapter)),
           new PlainDecoder(model.config(), model.weights(), adapter).logits(tokens),
-          shape + " with an adapter " + settings);
+          1e-3);
     }
-  }
-
-  private static void assertClose(float[][] actual, double[][] expected, String what) {
-    assertThat(actual).hasDimensions(expected.length, expected[0].length);
-    double largest = 0;
-    for (int t = 0; t < expected.length; t++) {
-      for (int v = 0; v < expected[t].length; v++) {
-        largest = Math.max(largest, Math.abs(actual[t][v] - expected[t][v]));
-      }
-    }
-    assertThat(largest).as(what).isLessThan(1e-3);
   }
 }
