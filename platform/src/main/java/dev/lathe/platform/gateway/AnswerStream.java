@@ -49,6 +49,14 @@ public final class AnswerStream implements AutoCloseable {
     }
   }
 
+  /// Tokens so far.
+  ///
+  /// @param prompt tokens of the prompt
+  /// @param cached of them, tokens that were in the prefix cache
+  /// @param output tokens generated, those of a stop text included
+  /// @param thoughts of them, tokens of thoughts, with those of the mark that ends them
+  public record Count(int prompt, int cached, int output, int thoughts) {}
+
   /// How a reply is read.
   public enum Reading {
     /// As it stands.
@@ -142,9 +150,10 @@ public final class AnswerStream implements AutoCloseable {
     }
   }
 
-  /// Tokens of the thoughts so far, with those of the mark that ends them.
-  public int thoughtTokens() {
-    return thoughtTokens;
+  /// Tokens up to the end of the last step.
+  public Count count() {
+    return new Count(
+        reply.promptTokens(), reply.cachedTokens(), reply.outputTokens(), thoughtTokens);
   }
 
   /// The reply that is taken apart.

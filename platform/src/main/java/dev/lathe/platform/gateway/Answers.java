@@ -20,14 +20,17 @@ public final class Answers implements AutoCloseable {
     /// Which answer, from 0.
     int index();
 
+    /// Tokens of it so far.
+    AnswerStream.Count count();
+
     /// Something was added to it.
-    record Came(int index, AnswerStream.Step step) implements Event {}
+    record Came(int index, AnswerStream.Step step, AnswerStream.Count count) implements Event {}
 
     /// It is complete, or cancelled.
-    record Ended(int index, Reply reply, int thoughtTokens) implements Event {}
+    record Ended(int index, Reply reply, AnswerStream.Count count) implements Event {}
 
     /// It cannot be completed.
-    record Failed(int index, LatheException error) implements Event {}
+    record Failed(int index, LatheException error, AnswerStream.Count count) implements Event {}
   }
 
   private Answers(List<AnswerStream> streams) {
@@ -84,11 +87,11 @@ public final class Answers implements AutoCloseable {
     try {
       Optional<AnswerStream.Step> step = stream.next();
       if (step.isPresent()) {
-        return new Event.Came(index, step.get());
+        return new Event.Came(index, step.get(), stream.count());
       }
-      return new Event.Ended(index, stream.reply().reply(), stream.thoughtTokens());
+      return new Event.Ended(index, stream.reply().reply(), stream.count());
     } catch (LatheException error) {
-      return new Event.Failed(index, error);
+      return new Event.Failed(index, error, stream.count());
     }
   }
 
@@ -108,10 +111,11 @@ public final class Answers implements AutoCloseable {
     if (merged != null) {
       return Optional.ofNullable(merged.poll()).map(this::counted);
     }
+    AnswerStream stream = streams.getFirst();
     try {
-      return streams.getFirst().poll().map(step -> new Event.Came(0, step));
+      return stream.poll().map(step -> new Event.Came(0, step, stream.count()));
     } catch (LatheException error) {
-      return Optional.of(counted(new Event.Failed(0, error)));
+      return Optional.of(counted(new Event.Failed(0, error, stream.count())));
     }
   }
 

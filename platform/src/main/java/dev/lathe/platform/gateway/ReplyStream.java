@@ -155,6 +155,11 @@ public final class ReplyStream implements AutoCloseable {
     return promptTokens;
   }
 
+  /// Of them, tokens that were in the prefix cache; known with the first piece.
+  public int cachedTokens() {
+    return tokens.cachedTokens();
+  }
+
   /// Tokens generated so far, those of a stop text included.
   public int outputTokens() {
     return outputTokens;
@@ -175,7 +180,7 @@ public final class ReplyStream implements AutoCloseable {
         text.toString(),
         ending.orElse(Ending.CANCELLED),
         promptTokens,
-        tokens.cachedTokens(),
+        cachedTokens(),
         outputTokens,
         (first - began) / NANOS,
         (endedAt - began) / NANOS,

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /// An event of a streamed chat.
 ///
 /// @param choice null in the last event, which only counts tokens
-/// @param usage null but in the last event
+/// @param usage null where it is not asked for
 record ChatChunk(
     String id, long created, String model, @Nullable Choice choice, @Nullable Usage usage) {
   /// What is added to one of the answers.
@@ -101,7 +101,11 @@ record ChatChunk(
           .whole("created", "seconds since 1970", ChatChunk::created)
           .text("model", "as asked for", ChatChunk::model)
           .objects("choices", "what is added", ChatChunk::choices, CHOICE)
-          .object("usage", "tokens, in the last event if asked for", ChatChunk::usage, Usage.SHAPE)
+          .object(
+              "usage",
+              "tokens, in the last event or in each if asked for",
+              ChatChunk::usage,
+              Usage.SHAPE)
           .orNull()
           .build();
 

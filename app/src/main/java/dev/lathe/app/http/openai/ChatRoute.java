@@ -203,31 +203,35 @@ final class ChatRoute {
     private void add(EventStream out, Event event) throws IOException {
       if (!begun[event.index()]) {
         begun[event.index()] = true;
-        chunk(out, event.index(), ChatChunk.Delta.role("assistant"), null, null);
+        Usage before = Usage.of(event).beforeAnswer();
+        chunk(out, event.index(), ChatChunk.Delta.role("assistant"), null, null, before);
       }
       switch (event) {
-        case Event.Came came -> add(out, came.index(), came.step());
+        case Event.Came came -> add(out, came);
         case Event.Ended ended -> {
           String reason = Finish.reason(ended.reply(), called[ended.index()]);
           usage = usage.plus(Usage.of(ended));
-          chunk(out, ended.index(), ChatChunk.Delta.NONE, null, reason);
+          chunk(out, ended.index(), ChatChunk.Delta.NONE, null, reason, Usage.of(ended));
         }
         case Event.Failed failed -> throw Refusal.of(failed.error());
       }
     }
 
-    private void add(EventStream out, int index, Step step) throws IOException {
+    private void add(EventStream out, Event.Came came) throws IOException {
+      int index = came.index();
+      Step step = came.step();
+      Usage soFar = Usage.of(came);
       TokenLogprobs logprobs = step.tokens().isEmpty() ? null : logprobs(request, step.tokens());
       for (Part part : step.parts()) {
         called[index] |= part instanceof Part.CallBegan;
         ChatChunk.Delta delta = delta(part);
         if (delta != null) {
-          chunk(out, index, delta, logprobs, null);
+          chunk(out, index, delta, logprobs, null, soFar);
           logprobs = null;
         }
       }
       if (logprobs != null) {
-        chunk(out, index, ChatChunk.Delta.text(""), logprobs, null);
+        chunk(out, index, ChatChunk.Delta.text(""), logprobs, null, soFar);
       }
     }
 
@@ -249,10 +253,12 @@ final class ChatRoute {
         int index,
         ChatChunk.Delta delta,
         @Nullable TokenLogprobs logprobs,
-        @Nullable String finishReason)
+        @Nullable String finishReason,
+        Usage soFar)
         throws IOException {
       ChatChunk.Choice choice = new ChatChunk.Choice(index, delta, logprobs, finishReason);
-      out.add(ChatChunk.SHAPE, new ChatChunk(id, created, request.model(), choice, null));
+      @Nullable Usage told = request.streaming().runningUsage() ? soFar : null;
+      out.add(ChatChunk.SHAPE, new ChatChunk(id, created, request.model(), choice, told));
     }
   }
 }

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What `/v1/completions` gives, at once or as an event of a stream.
 ///
-/// @param usage null but at the end of a stream
+/// @param usage null in events of a stream where it is not asked for
 record Completion(
     String id, long created, String model, List<Choice> choices, @Nullable Usage usage) {
   record Choice(

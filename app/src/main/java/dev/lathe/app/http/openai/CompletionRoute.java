@@ -244,8 +244,9 @@ final class CompletionRoute {
         case Event.Failed failed -> throw Refusal.of(failed.error());
       }
       Completion.Choice choice = new Completion.Choice(event.index(), text, scores.build(), reason);
+      @Nullable Usage soFar = request.streaming().runningUsage() ? Usage.of(event) : null;
       out.add(
-          Completion.SHAPE, new Completion(id, created, request.model(), List.of(choice), null));
+          Completion.SHAPE, new Completion(id, created, request.model(), List.of(choice), soFar));
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.lathe.app.http.openai;
 
 import dev.lathe.app.http.Shape;
+import dev.lathe.platform.gateway.AnswerStream;
 import dev.lathe.platform.gateway.Answers;
 
 /// Tokens of a request.
@@ -30,12 +31,15 @@ record Usage(long prompt, long cached, long completion, long thoughts) {
   /// Of no answer yet.
   static final Usage NONE = new Usage(0, Long.MAX_VALUE, 0, 0);
 
-  static Usage of(Answers.Event.Ended ended) {
-    return new Usage(
-        ended.reply().promptTokens(),
-        ended.reply().cachedTokens(),
-        ended.reply().outputTokens(),
-        ended.thoughtTokens());
+  /// Of one answer, up to an event.
+  static Usage of(Answers.Event event) {
+    AnswerStream.Count count = event.count();
+    return new Usage(count.prompt(), count.cached(), count.output(), count.thoughts());
+  }
+
+  /// Of an answer of which nothing was told yet.
+  Usage beforeAnswer() {
+    return new Usage(prompt, cached, 0, 0);
   }
 
   /// Of several answers to the same prompt.

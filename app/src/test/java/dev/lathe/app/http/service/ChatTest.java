@@ -100,6 +100,33 @@ class ChatTest {
   }
 
   @Test
+  void eachChunkCountsTheTokensOfItsAnswerSoFarIfAskedFor() {
+    String options = "'max_tokens': 12, 'n': 2, 'seed': 5, 'ignore_eos': true, 'stream': true";
+    List<JsonNode> events =
+        chat(options
+                + ", 'stream_options': {'continuous_usage_stats': true, 'include_usage': true}")
+            .events();
+
+    assertThat(events.getLast().at("/usage/completion_tokens").intValue()).isEqualTo(24);
+    for (int answer = 0; answer < 2; answer++) {
+      int index = answer;
+      List<JsonNode> chunks =
+          events.stream().filter(each -> each.at("/choices/0/index").asInt(-1) == index).toList();
+      List<Integer> counts =
+          chunks.stream().map(each -> each.at("/usage/completion_tokens").intValue()).toList();
+      assertThat(counts).startsWith(0).endsWith(12).isSorted();
+      assertThat(new HashSet<>(counts)).hasSizeGreaterThan(6);
+      assertThat(chunks)
+          .allMatch(each ->
+              each.at("/usage/prompt_tokens").intValue() == "[user\nhello]\n[assistant\n".length());
+    }
+    List<JsonNode> withoutEnd =
+        chat(options + ", 'stream_options': {'continuous_usage_stats': true}").events();
+    assertThat(withoutEnd.getLast().at("/choices/0/finish_reason").textValue()).isEqualTo("length");
+    assertThat(withoutEnd.getLast().at("/usage/total_tokens").intValue()).isGreaterThan(12);
+  }
+
+  @Test
   void adapterAndItsAliasAnswerOtherwiseThanTheBase() {
     String rest = HELLO + ", 'max_tokens': 20, 'temperature': 0}";
     String base = content(service.post(CHAT, "{'model': 'tiny', " + rest));

@@ -147,6 +147,25 @@ class CompletionTest {
   }
 
   @Test
+  void eachEventCountsTheTokensOfItsAnswerSoFarIfAskedFor() {
+    List<JsonNode> events =
+        complete(
+                "'prompt': ['abc', 'defgh'], 'max_tokens': 9, 'ignore_eos': true, 'stream': true,"
+                    + " 'stream_options': {'continuous_usage_stats': true}")
+            .events();
+
+    for (JsonNode event : events) {
+      boolean first = event.at("/choices/0/index").intValue() == 0;
+      assertThat(event.at("/usage/prompt_tokens").intValue()).isEqualTo(first ? 3 : 5);
+      boolean end = event.at("/choices/0/finish_reason").isTextual();
+      assertThat(event.at("/usage/completion_tokens").intValue()).isBetween(end ? 9 : 1, 9);
+    }
+    assertThat(events)
+        .extracting(event -> event.at("/usage/completion_tokens").intValue())
+        .contains(1, 2, 3);
+  }
+
+  @Test
   void streamedPartsAreTheWhole() {
     String rest =
         "'prompt': 'abc', 'max_tokens': 20, 'temperature': 0, 'echo': true, 'logprobs': 1";
