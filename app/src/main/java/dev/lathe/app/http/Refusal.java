@@ -51,11 +51,16 @@ public final class Refusal extends RuntimeException {
 
   /// The refusal that an exception of the layers below amounts to.
   public static Refusal of(LatheException error) {
+    return of(error, null);
+  }
+
+  /// As [#of(LatheException)], about a parameter, or none.
+  public static Refusal of(LatheException error, @Nullable String parameter) {
     Refusal refusal =
         new Refusal(
             Fault.of(error.kind()),
             String.valueOf(error.getMessage()),
-            null,
+            parameter,
             error.retryAfter().orElse(SOON));
     refusal.initCause(error);
     return refusal;

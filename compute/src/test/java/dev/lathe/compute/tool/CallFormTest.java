@@ -389,16 +389,26 @@ class CallFormTest {
   void choicesAreReadAsTheApiHasThem() {
     List<Tool> tools = Tool.list(json(TOOLS));
 
-    assertThat(ToolChoice.of(json("\"none\""), tools)).isEqualTo(new ToolChoice.None());
-    assertThat(ToolChoice.of(json("{}").path("missing"), tools)).isEqualTo(new ToolChoice.Auto());
-    assertThat(ToolChoice.of(json("\"required\""), tools)).isEqualTo(new ToolChoice.Required());
+    assertThat(ToolChoice.of(json("\"none\""), ToolChoice.Form.CHAT_COMPLETIONS, tools))
+        .isEqualTo(new ToolChoice.None());
+    assertThat(ToolChoice.of(json("{}").path("missing"), ToolChoice.Form.CHAT_COMPLETIONS, tools))
+        .isEqualTo(new ToolChoice.Auto());
+    assertThat(ToolChoice.of(json("\"required\""), ToolChoice.Form.CHAT_COMPLETIONS, tools))
+        .isEqualTo(new ToolChoice.Required());
     assertThat(
-            ToolChoice.of(json("{\"type\":\"function\",\"function\":{\"name\":\"stop\"}}"), tools))
+            ToolChoice.of(
+                json("{\"type\":\"function\",\"function\":{\"name\":\"stop\"}}"),
+                ToolChoice.Form.CHAT_COMPLETIONS,
+                tools))
         .isEqualTo(new ToolChoice.Named("stop"));
     assertThatThrownBy(() ->
-            ToolChoice.of(json("{\"type\":\"function\",\"function\":{\"name\":\"stp\"}}"), tools))
+            ToolChoice.of(
+                json("{\"type\":\"function\",\"function\":{\"name\":\"stp\"}}"),
+                ToolChoice.Form.CHAT_COMPLETIONS,
+                tools))
         .hasMessageContaining("did you mean 'stop'");
-    assertThatThrownBy(() -> ToolChoice.of(json("\"any\""), tools))
+    assertThatThrownBy(
+            () -> ToolChoice.of(json("\"any\""), ToolChoice.Form.CHAT_COMPLETIONS, tools))
         .hasMessageContaining("'tool_choice' is \"any\"");
     assertThat(Set.copyOf(tools)).hasSize(3);
   }

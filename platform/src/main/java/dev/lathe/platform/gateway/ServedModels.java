@@ -222,7 +222,8 @@ public final class ServedModels {
     }
   }
 
-  private static void requireName(String name) {
+  /// Refuses what cannot be the name of an adapter or an alias.
+  public static void requireName(String name) {
     if (!NAME.matcher(name).matches()) {
       throw LatheException.user(
           "'" + name + "' cannot be the name of a model",

@@ -205,25 +205,51 @@ final class AdapterRoutes {
   }
 
   private void load(Call call, Load load) throws IOException {
-    if (serving.models().has(load.name)) {
+    ServedModels models = serving.models();
+    about("name", () -> ServedModels.requireName(load.name));
+    requireFree(load.name);
+    try {
+      models.load(load.name, workspace.adapter(load.path));
+    } catch (LatheException e) {
+      requireFree(load.name);
+      boolean unfit =
+          e.kind() == LatheException.Kind.USER || e.kind() == LatheException.Kind.ENVIRONMENT;
+      throw unfit
+          ? new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()), "path")
+          : Refusal.of(e, "path");
+    }
+    if (load.pinned) {
+      pin(load.name);
+    }
+    call.send(ADAPTER, named(load.name));
+  }
+
+  private void requireFree(String name) {
+    if (serving.models().has(name)) {
       throw new Refusal(
           Fault.CONFLICT,
           "the name '%s' is taken: choose another, or unload what has it; an adapter never changes under its name"
-              .formatted(load.name),
+              .formatted(name),
           "name");
     }
+  }
+
+  /// Keeps in memory what was just loaded, or unloads it.
+  private void pin(String name) {
     try {
-      serving.models().load(load.name, workspace.adapter(load.path));
+      serving.models().pin(name, true);
     } catch (LatheException e) {
-      if (e.kind() == LatheException.Kind.USER || e.kind() == LatheException.Kind.ENVIRONMENT) {
-        throw new Refusal(Fault.INVALID_VALUE, String.valueOf(e.getMessage()));
-      }
-      throw e;
+      serving.models().unload(name);
+      throw Refusal.of(e, "pinned");
     }
-    if (load.pinned) {
-      serving.models().pin(load.name, true);
+  }
+
+  private static void about(String parameter, Runnable work) {
+    try {
+      work.run();
+    } catch (LatheException e) {
+      throw Refusal.of(e, parameter);
     }
-    call.send(ADAPTER, named(load.name));
   }
 
   private void change(Call call, Change change) throws IOException {
@@ -259,7 +285,8 @@ final class AdapterRoutes {
           "'" + alias.alias + "' is a model's own name: choose another for the alias",
           "alias");
     }
-    models.alias(alias.alias, target);
+    about("alias", () -> ServedModels.requireName(alias.alias));
+    about("name", () -> models.alias(alias.alias, target));
     call.send(ALIAS, Map.entry(alias.alias, target));
   }
 }

@@ -13,7 +13,6 @@ import dev.lathe.compute.tool.ToolChoice;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Tools that are offered to a model.
@@ -36,13 +35,13 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
 
   /// `tools`, `tool_choice` and `parallel_tool_calls` as chat completions have them.
   public static Tools read(Fields in) {
-    return chosen(in, offered(in), Function.identity(), "/allowed_tools", "/function/name");
+    return chosen(in, offered(in), ToolChoice.Form.CHAT_COMPLETIONS, "/allowed_tools");
   }
 
   /// The same as responses have them, without the object `function` inside.
   public static Tools readFlat(Fields in) {
     List<Tool> tools = list(in, in.field("tools", MEANING).objects(Tools::flat));
-    return chosen(in, tools, Tools::nested, "", "/name");
+    return chosen(in, tools, ToolChoice.Form.RESPONSES, "");
   }
 
   private static final String MEANING = "functions that the model may call";
@@ -93,15 +92,8 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
     }
   }
 
-  /// @param form makes the choice of a function what chat completions call it
   /// @param allowedAt where a choice of several has its mode and tools
-  /// @param nameAt where each of those has its name
-  private static Tools chosen(
-      Fields in,
-      List<Tool> tools,
-      Function<JsonNode, JsonNode> form,
-      String allowedAt,
-      String nameAt) {
+  private static Tools chosen(Fields in, List<Tool> tools, ToolChoice.Form form, String allowedAt) {
     JsonNode wanted =
         in.field(
                 "tool_choice",
@@ -120,11 +112,11 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
     List<Tool> allowed = tools;
     try {
       if (wanted != null && wanted.path("type").asText().equals("allowed_tools")) {
-        allowed = allowed(wanted.at(allowedAt).path("tools"), nameAt, tools);
+        allowed = allowed(wanted.at(allowedAt).path("tools"), form, tools);
         wanted = mode(wanted.at(allowedAt).path("mode"));
       }
-      JsonNode given = wanted == null ? MissingNode.getInstance() : form.apply(wanted);
-      choice = ToolChoice.of(given, tools);
+      JsonNode given = wanted == null ? MissingNode.getInstance() : wanted;
+      choice = ToolChoice.of(given, form, tools);
     } catch (LatheException e) {
       in.problem("tool_choice", String.valueOf(e.getMessage()));
       return NONE;
@@ -144,14 +136,14 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
     return mode;
   }
 
-  private static List<Tool> allowed(JsonNode list, String nameAt, List<Tool> offered) {
+  private static List<Tool> allowed(JsonNode list, ToolChoice.Form form, List<Tool> offered) {
     Set<String> names = new HashSet<>();
     for (JsonNode each : list) {
-      if (!each.path("type").asText().equals("function")) {
-        throw LatheException.user(
-            "an allowed tool is " + each, "this server knows tools of type \"function\" only");
-      }
-      String name = each.at(nameAt).asText();
+      String name =
+          form.nameIn(each)
+              .orElseThrow(() ->
+                  LatheException.user(
+                      "an allowed tool is " + each, "give each as " + form.example()));
       ToolChoice.named(name, offered);
       names.add(name);
     }
@@ -160,14 +152,5 @@ public record Tools(List<Tool> offered, List<Tool> allowed, ToolChoice choice, b
           "no tool is allowed", "name at least one, or give \"none\" as 'tool_choice'");
     }
     return offered.stream().filter(each -> names.contains(each.name())).toList();
-  }
-
-  private static JsonNode nested(JsonNode choice) {
-    if (!choice.isObject() || !choice.path("type").asText().equals("function")) {
-      return choice;
-    }
-    ObjectNode nested = JsonNodeFactory.instance.objectNode().put("type", "function");
-    nested.putObject("function").put("name", choice.path("name").asText(""));
-    return nested;
   }
 }

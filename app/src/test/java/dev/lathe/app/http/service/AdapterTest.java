@@ -208,7 +208,7 @@ class AdapterTest {
               .toList();
       int loaded = 0;
       for (Future<Answer> answer : answers) {
-        assertThat(answer.get().status()).isIn(200, 400, 409);
+        assertThat(answer.get().status()).isIn(200, 409);
         loaded += answer.get().status() == 200 ? 1 : 0;
       }
       assertThat(loaded).isEqualTo(1);
@@ -249,6 +249,7 @@ class AdapterTest {
     Answer answer = load("x", path);
 
     assertThat(answer.status()).isEqualTo(400);
+    assertThat(answer.json().at("/error/param").textValue()).isEqualTo("path");
     assertThat(answer.json().at("/error/message").textValue()).doesNotContain(outside.toString());
     assertThat(chat("x", 3).status()).isEqualTo(404);
   }
@@ -282,6 +283,7 @@ class AdapterTest {
       Answer answer = load(name, name);
       assertThat(answer.status()).as(name).isEqualTo(400);
       assertThat(answer.json().at("/error/message").textValue()).contains(reason);
+      assertThat(answer.json().at("/error/param").textValue()).isEqualTo("path");
       assertThat(chat(name, 3).status()).isEqualTo(404);
     });
     assertThat(service.models().generator().adapters().versions()).isEmpty();
@@ -313,6 +315,15 @@ class AdapterTest {
     assertThat(load("tiny", "second").status()).isEqualTo(409);
     assertThat(load("a b", "second").status()).isEqualTo(400);
     assertThat(load("", "second").status()).isEqualTo(400);
+    for (Answer wrong : List.of(load("bank", "none"), load("a b", "first"))) {
+      assertThat(wrong.json().at("/error/param").textValue()).isEqualTo("name");
+    }
+    Map<String, String> aliases = Map.of("bank/alias", "alias", "none/alias", "name");
+    aliases.forEach((path, parameter) -> {
+      String alias = parameter.equals("alias") ? "a b" : "other";
+      Answer wrong = service.post(ADAPTERS + "/" + path, "{'alias': '" + alias + "'}");
+      assertThat(wrong.json().at("/error/param").textValue()).isEqualTo(parameter);
+    });
     assertThat(service.delete(ADAPTERS + "/none").status()).isEqualTo(404);
     assertThat(service.delete(ADAPTERS + "/tiny").status()).isEqualTo(404);
   }

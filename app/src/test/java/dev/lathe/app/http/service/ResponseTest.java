@@ -316,6 +316,24 @@ class ResponseTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
+        "'often'",
+        "{'type': 'function', 'function': {'name': 'go'}}",
+        "{'type': 'allowed_tools', 'mode': 'auto', 'tools': [{'type': 'function', 'function':"
+            + " {'name': 'go'}}]}"
+      })
+  void aChoiceOfAToolInAnotherFormIsAnsweredWithTheFormOfResponses(String choice) {
+    JsonNode error =
+        ask("'input': 'x', 'tools': [" + GO + "], 'tool_choice': " + choice).json().path("error");
+
+    assertThat(error.path("param").textValue()).isEqualTo("tool_choice");
+    assertThat(error.path("message").textValue()).contains("{\"type\": \"function\", \"name\": …}");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
         "'input': [] | input",
         "'input': 5 | input",
         "'input': 'x', 'store': true | store",
