@@ -125,7 +125,8 @@ final class ServeVerb implements Callable<Integer> {
   @Option(
       names = "--max-time",
       paramLabel = "SECONDS",
-      description = "Longest time that one answer may take (default: ${DEFAULT-VALUE}).")
+      description =
+          "Longest time from a request to the end of its answer (default: ${DEFAULT-VALUE}).")
   private int maxSeconds = 600;
 
   @Mixin private SpeculationOptions speculation = new SpeculationOptions();

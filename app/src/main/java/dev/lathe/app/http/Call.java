@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
@@ -30,6 +31,7 @@ public final class Call {
   private final Departures departures;
   private final LastBytes last;
   private final ServerLog log;
+  private long arrived = System.nanoTime();
 
   Call(
       Request request,
@@ -77,7 +79,14 @@ public final class Call {
   }
 
   JsonNode json() throws IOException {
-    return body.json();
+    JsonNode json = body.json();
+    arrived = System.nanoTime();
+    return json;
+  }
+
+  /// Time since the request was there as a whole.
+  public Duration age() {
+    return Duration.ofNanos(System.nanoTime() - arrived);
   }
 
   /// Sets a header of the answer, before it is sent.

@@ -57,6 +57,12 @@ final class Gate {
     if (origins.contains("*") || origins.contains(origin)) {
       return Optional.of(origin);
     }
+    if (origin.equals("null")) {
+      throw new Refusal(
+          Fault.ORIGIN_NOT_ALLOWED,
+          "the page has no origin, as a file or a sandboxed frame of any web site: serve it over HTTP"
+              + " and start this server with --cors-origin and the address of that server");
+    }
     throw new Refusal(
         Fault.ORIGIN_NOT_ALLOWED,
         "web pages of '%s' may not use this server: start it with --cors-origin %s to allow them"

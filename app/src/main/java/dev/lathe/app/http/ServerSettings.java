@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /// How a server listens and what it puts up with.
 ///
@@ -12,10 +13,14 @@ import java.util.Set;
 /// @param port `[0, 65535]`; 0 takes a free one
 /// @param tls certificate and key, or none for plain HTTP
 /// @param origins web pages of other origins that may use it, as `https://chat.example`; `*` stands
-///   for all
+///   for all. Pages without an origin, which browsers call `null`, cannot be named, because pages
+///   of any site can be without
 /// @param limits what a client may ask for
 public record ServerSettings(
     String host, int port, Optional<Tls> tls, Set<String> origins, Limits limits) {
+  private static final Pattern ORIGIN =
+      Pattern.compile("\\*|(?!https://.*:443$|http://.*:80$)[a-z][a-z0-9+.-]*://[^/\\s*?#@A-Z]+");
+
   /// PEM files.
   ///
   /// @param certificate the server's certificate first, then those that sign it
@@ -57,8 +62,23 @@ public record ServerSettings(
 
   public ServerSettings {
     origins = Set.copyOf(origins);
+    origins.forEach(ServerSettings::requireOrigin);
     if (port < 0 || port > 65_535) {
       throw LatheException.user("port " + port + " is outside [0, 65535]", "choose another");
+    }
+  }
+
+  private static void requireOrigin(String origin) {
+    if (origin.equals("null")) {
+      throw LatheException.user(
+          "'null' is the origin of files and of sandboxed frames, which any web site can make",
+          "serve the page over HTTP and give the address of its server, or * for all pages");
+    }
+    if (!ORIGIN.matcher(origin).matches()) {
+      throw LatheException.user(
+          "'" + origin + "' is not an origin as browsers name it",
+          "give scheme, host and, where it is not the usual one, port: https://chat.example or"
+              + " http://10.0.0.5:3000, in lower case and without a path; * for all pages");
     }
   }
 }

@@ -591,6 +591,41 @@ class HttpServerTest {
   }
 
   @Test
+  void aPageWithoutAnOriginIsOneOfAnySite() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      assertThat(wire.get("/open", "Origin: null").read())
+          .matches(each -> each.status() == 403 && each.body().contains("serve it over HTTP"))
+          .matches(each -> !each.body().contains("--cors-origin null"));
+    }
+    stop();
+    try (Wire wire =
+        new Wire(
+            start(new ServerSettings("127.0.0.1", 0, Optional.empty(), Set.of("*"), LIMITS)))) {
+      assertThat(wire.get("/open", "Origin: null").read().header("Access-Control-Allow-Origin"))
+          .isEqualTo("null");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "null",
+        "",
+        "chat.example",
+        "https://chat.example/",
+        "https://*.example",
+        "https://Chat.example",
+        "https://chat.example:443",
+        "http://chat.example:80"
+      })
+  void anOriginThatNoBrowserNamesIsRefused(String origin) {
+    assertThatThrownBy(
+            () -> new ServerSettings("127.0.0.1", 0, Optional.empty(), Set.of(origin), LIMITS))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("'" + origin + "'");
+  }
+
+  @Test
   void withoutKeysOtherHostNamesAreTurnedAway() throws IOException {
     try (Wire wire = new Wire(start())) {
       wire.write("GET /open HTTP/1.1\r\nHost: rebound.example:80\r\n\r\n");

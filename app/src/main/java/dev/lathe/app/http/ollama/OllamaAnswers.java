@@ -95,7 +95,7 @@ final class OllamaAnswers {
             request.options().until(ready.prompt().length, serving.generator().context()),
             ready.constraint(),
             request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs()),
-            serving.terms(call.caller(), "", 0));
+            serving.terms(call, "", 0));
     serving.answer(
         call,
         List.of(ask),

@@ -171,7 +171,7 @@ record OllamaEmbed(String model, List<float[]> vectors, long nanos, long tokens)
       texts.add(tokens(serving, call, text, request));
     }
     List<float[]> vectors =
-        serving.embed(call, texts, model, Pooling.MEAN, serving.terms(call.caller(), "", 0));
+        serving.embed(call, texts, model, Pooling.MEAN, serving.terms(call, "", 0));
     long tokens = texts.stream().mapToLong(text -> text.length).sum();
     return new OllamaEmbed(request.model, vectors, System.nanoTime() - began, tokens);
   }

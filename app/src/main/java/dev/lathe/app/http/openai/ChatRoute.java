@@ -53,7 +53,7 @@ final class ChatRoute {
     ServedModels.Model model = serving.model(request.model());
     request.decoding().requireTokens(serving.vocabulary());
     Serving.Ready ready = serving.ready(call, request.dialogue());
-    Terms terms = request.sharing().terms(serving, call.caller());
+    Terms terms = request.sharing().terms(serving, call);
     int most = request.maxTokens() == null ? serving.generator().context() : request.maxTokens();
     Logprobs logprobs =
         request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs());

@@ -60,7 +60,7 @@ final class CompletionRoute {
       prompts.add(serving.encode(call, prompt, "prompt"));
     }
     @Nullable Supplier<TokenConstraint> constraint = request.form().constraint(serving, call);
-    Terms terms = request.sharing().terms(serving, call.caller());
+    Terms terms = request.sharing().terms(serving, call);
     List<Ask> asks = new ArrayList<>();
     for (int[] prompt : prompts) {
       for (int i = 0; i < request.decoding().n(); i++) {

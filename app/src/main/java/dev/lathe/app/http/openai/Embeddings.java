@@ -122,7 +122,7 @@ record Embeddings(List<Entry> data, String model, long tokens) {
     for (Prompt text : request.texts) {
       texts.add(serving.encode(call, text, "input"));
     }
-    Terms terms = request.sharing.terms(serving, call.caller());
+    Terms terms = request.sharing.terms(serving, call);
     List<float[]> vectors = serving.embed(call, texts, model, request.pooling, terms);
     List<Entry> data = new ArrayList<>();
     for (int i = 0; i < vectors.size(); i++) {

@@ -61,7 +61,7 @@ final class ResponseRoute {
             request.decoding().until(most),
             ready.constraint(),
             request.topLogprobs() < 0 ? Logprobs.NONE : Logprobs.ofOutput(request.topLogprobs()),
-            request.sharing().terms(serving, call.caller()));
+            request.sharing().terms(serving, call));
     serving.answer(
         call, List.of(ask), ready.reading(), answers -> new Answering(call, request).send(answers));
   }

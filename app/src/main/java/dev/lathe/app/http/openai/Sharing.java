@@ -1,10 +1,10 @@
 package dev.lathe.app.http.openai;
 
+import dev.lathe.app.http.Call;
 import dev.lathe.app.http.Fields;
 import dev.lathe.app.http.Range;
 import dev.lathe.app.http.serving.Serving;
 import dev.lathe.compute.engine.Terms;
-import dev.lathe.platform.access.Caller;
 
 /// How a request shares the server with others.
 ///
@@ -24,7 +24,7 @@ record Sharing(String bucket, int priority) {
     return new Sharing(user + "\n" + key + "\n" + salt, priority);
   }
 
-  Terms terms(Serving serving, Caller caller) {
-    return serving.terms(caller, bucket, -priority);
+  Terms terms(Serving serving, Call call) {
+    return serving.terms(call, bucket, -priority);
   }
 }

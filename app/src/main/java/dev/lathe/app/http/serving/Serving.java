@@ -12,7 +12,6 @@ import dev.lathe.compute.grammar.GrammarSource;
 import dev.lathe.compute.text.Conversation;
 import dev.lathe.compute.tool.CallForm;
 import dev.lathe.compute.tool.ToolChoice;
-import dev.lathe.platform.access.Caller;
 import dev.lathe.platform.gateway.AnswerStream;
 import dev.lathe.platform.gateway.Answers;
 import dev.lathe.platform.gateway.Ask;
@@ -54,7 +53,8 @@ public final class Serving {
   private final Turns turns = new Turns(MOST_IN_TURN);
   private final Traffic traffic;
 
-  /// @param maxTime longest time that an answer may take, waiting included
+  /// @param maxTime longest time from a request to the end of its answer: waiting, reading and
+  ///   answering together
   /// @param registry takes the figures of what is asked and answered
   public Serving(ServedModels models, Duration maxTime, MeterRegistry registry) {
     this.models = models;
@@ -86,17 +86,30 @@ public final class Serving {
     }
   }
 
-  /// On what terms a caller is served.
+  /// On what terms a call is served.
   ///
   /// @param bucket within one caller, what is computed for one bucket is used again only for the
   ///   same; empty for the usual one
   /// @param priority `[-10, 0]`; less is served later
-  public Terms terms(Caller caller, String bucket, int priority) {
+  /// @throws Refusal when the time for the answer is over
+  public Terms terms(Call call, String bucket, int priority) {
     return Terms.PLAIN
-        .withUser(caller.keyId())
-        .withScope(caller.isolation() + "/" + bucket)
+        .withUser(call.caller().keyId())
+        .withScope(call.caller().isolation() + "/" + bucket)
         .withPriority(priority)
-        .withMaxTime(maxTime);
+        .withMaxTime(timeLeft(call));
+  }
+
+  /// The time that is left for what is still to be done for a call.
+  private Duration timeLeft(Call call) {
+    Duration left = maxTime.minus(call.age());
+    if (!left.isPositive()) {
+      throw new Refusal(
+          Fault.DEADLINE,
+          "its %d s were over before its answer could begin: schemas, grammars and long texts take their time to be read, the same schema or grammar is read once only"
+              .formatted(maxTime.toSeconds()));
+    }
+    return left;
   }
 
   /// Tokens that the model has.
@@ -126,7 +139,7 @@ public final class Serving {
   }
 
   private <T> T inTurn(Call call, Supplier<T> work) throws IOException, InterruptedException {
-    return call.whileThere(() -> turns.take(call.caller().keyId(), maxTime, work));
+    return call.whileThere(() -> turns.take(call.caller().keyId(), timeLeft(call), work));
   }
 
   private static <T> T named(String parameter, Supplier<T> work) {

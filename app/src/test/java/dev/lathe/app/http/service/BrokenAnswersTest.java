@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.lathe.app.http.ServerSettings;
 import dev.lathe.app.http.Wire;
+import dev.lathe.app.http.service.RunningService.Answer;
 import dev.lathe.compute.StrictJson;
 import dev.lathe.compute.engine.BrakedRunner;
 import dev.lathe.compute.engine.EngineSettings;
@@ -171,6 +172,24 @@ class BrokenAnswersTest {
       }
     }
     assertThat(service.defects()).isEmpty();
+  }
+
+  /// To read what a request asks for and to answer it share one time.
+  @Test
+  void whatTakesAllItsTimeToBeReadIsNotBegun() {
+    service.close();
+    start(Duration.ofMillis(1));
+
+    Answer answer =
+        service.post(
+            "/v1/chat/completions",
+            "{'model': 'tiny', 'messages': [{'role': 'user', 'content': 'hi'}],"
+                + " 'guided_regex': '([a-z]{1,40} ){1,40}'}");
+
+    assertThat(answer.status()).isEqualTo(504);
+    assertThat(answer.json().at("/error/message").textValue())
+        .contains("over before its answer could begin");
+    assertThat(service.get("/metrics").text()).doesNotContain("lathe_answers_total");
   }
 
   private boolean isIdle() throws InterruptedException {
