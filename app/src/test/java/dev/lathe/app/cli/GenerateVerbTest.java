@@ -179,7 +179,7 @@ class GenerateVerbTest {
     assertThat(stage.run("generate", quantised.toString(), "q", "--max-tokens=4", "--stats"))
         .isZero();
     assertThat(stage.err())
-        .contains("weights Q4_1\n")
+        .contains("weights Q4_1, Q8_0\n")
         .containsPattern("1 reply, \\d+ prompt tokens, 4 output tokens in ");
     stage.run("generate", quantised.toString(), "q", "--max-tokens=4", "--stats", "--weights=bf16");
     assertThat(stage.err()).contains("weights BF16\n");

@@ -9,7 +9,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /// Writes a GGUF file with random weights in the shape of a small real model, for the launcher: at
-/// build time it lets one verb answer with it and keeps the classes that were loaded meanwhile.
+/// build time it lets verbs answer with it and keeps the classes that were loaded meanwhile. As in
+/// most such files, the embedding has more bits than the layers.
 public final class RehearsalModel {
   private static final int WIDTH = 576;
   private static final int KV_WIDTH = 192;
@@ -17,6 +18,7 @@ public final class RehearsalModel {
   private static final int LAYERS = 4;
   private static final int F32 = 0;
   private static final int Q4_1 = 3;
+  private static final int Q8_0 = 8;
   private static final List<String> CONTROL =
       List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>");
   private static final String TEMPLATE =
@@ -55,7 +57,7 @@ public final class RehearsalModel {
         .uint32("tokenizer.ggml.bos_token_id", 1)
         .uint32("tokenizer.ggml.eos_token_id", 2)
         .string("tokenizer.chat_template", TEMPLATE);
-    quantized("token_embd.weight", WIDTH, tokens.size());
+    bytes("token_embd.weight", WIDTH, tokens.size());
     ones("output_norm.weight");
     for (int layer = 0; layer < LAYERS; layer++) {
       String block = "blk." + layer + ".";
@@ -112,5 +114,16 @@ public final class RehearsalModel {
       data.putShort(Float.floatToFloat16(0.01f)).putShort(Float.floatToFloat16(-0.075f)).put(codes);
     }
     file.tensor(name, Q4_1, new long[] {in, out}, data.array());
+  }
+
+  /// Blocks of 32 values: scale as fp16, then 32 signed bytes.
+  private void bytes(String name, int in, int out) {
+    ByteBuffer data = ByteBuffer.allocate(in / 32 * out * 34).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] values = new byte[32];
+    while (data.hasRemaining()) {
+      random.nextBytes(values);
+      data.putShort(Float.floatToFloat16(0.0006f)).put(values);
+    }
+    file.tensor(name, Q8_0, new long[] {in, out}, data.array());
   }
 }
