@@ -7,6 +7,7 @@ import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
+import java.util.Optional;
 import org.eclipse.jetty.io.AbstractConnection;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
@@ -133,14 +134,19 @@ final class Departures implements Connection.Listener, AutoCloseable {
   Call.Watch watch(Request request, Runnable gone) {
     Connection connection = request.getConnectionMetaData().getConnection();
     Watch watch = new Watch(connection, gone);
+    socket(connection).ifPresent(watch::begin);
+    return watch;
+  }
+
+  /// The socket of a connection, that below its TLS where there is any.
+  static Optional<SocketChannel> socket(Connection connection) {
     EndPoint wire = connection.getEndPoint();
     if (wire instanceof SslConnection.SslEndPoint secure) {
       wire = secure.getSslConnection().getEndPoint();
     }
-    if (wire instanceof SocketChannelEndPoint socket) {
-      watch.begin(socket.getChannel());
-    }
-    return watch;
+    return wire instanceof SocketChannelEndPoint socket
+        ? Optional.of(socket.getChannel())
+        : Optional.empty();
   }
 
   private void loop() {

@@ -97,18 +97,19 @@ final class Dispatcher extends Handler.Abstract {
   @Override
   public boolean handle(Request request, Response response, Callback callback) {
     var connection = request.getConnectionMetaData().getConnection();
-    patience.received(connection);
     underWay.incrementAndGet();
     // Whether the client takes what is written has a limit of its own; to wait for the next token
     // is no idleness.
     request.addIdleTimeoutListener(_ -> false);
-    RequestBody body = new RequestBody(request, limits, json);
+    RequestBody body = new RequestBody(request, limits, json, () -> patience.answering(connection));
+    patience.received(connection, body::giveUp);
     Exchange exchange = new Exchange(request, response, id(request.getHeaders()), body);
     response.getHeaders().put(REQUEST_ID_HEADER, exchange.id);
     response.getHeaders().put(NO_SNIFF);
     @Nullable Throwable broken = run(exchange);
     underWay.decrementAndGet();
     if (broken == null) {
+      patience.received(connection, body::giveUp);
       body.drain();
     }
     patience.answered(connection);
@@ -206,6 +207,9 @@ final class Dispatcher extends Handler.Abstract {
               departures,
               exchange.last,
               log);
+      if (route.body().isEmpty()) {
+        patience.answering(exchange.request.getConnectionMetaData().getConnection());
+      }
       route.handler().handle(call);
     }
   }

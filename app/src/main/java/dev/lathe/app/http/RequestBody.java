@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
@@ -35,15 +36,20 @@ final class RequestBody {
   private final Request request;
   private final ServerSettings.Limits limits;
   private final JsonFactory json;
+  private final Runnable complete;
+  private final AtomicReference<CountDownLatch> wait = new AtomicReference<>(new CountDownLatch(0));
+  private volatile boolean givenUp;
   private boolean begun;
   private boolean timedOut;
   private long patience;
 
   /// @param json parsers within the limits of [StrictJson]
-  RequestBody(Request request, ServerSettings.Limits limits, JsonFactory json) {
+  /// @param complete is told when all of it has come
+  RequestBody(Request request, ServerSettings.Limits limits, JsonFactory json, Runnable complete) {
     this.request = request;
     this.limits = limits;
     this.json = json;
+    this.complete = complete;
   }
 
   /// @throws Refusal when it is too large, too slow or no JSON object
@@ -96,6 +102,7 @@ final class RequestBody {
           bytes.write(part, 0, chunk.get(part, 0, PART));
         }
         if (chunk.isLast()) {
+          complete.run();
           return bytes.toByteArray();
         }
       } finally {
@@ -140,13 +147,21 @@ final class RequestBody {
     }
   }
 
+  /// Waits for no more of it than has come, because others wait for the connection. For any thread.
+  void giveUp() {
+    givenUp = true;
+    wait.get().countDown();
+  }
+
   /// The next part, waiting for it as long as there is patience.
   ///
   /// @throws Refusal when it did not come
   private Content.Chunk next() throws IOException {
     while (true) {
       Content.Chunk chunk = request.read();
-      if (chunk == null) {
+      if (chunk == null && givenUp) {
+        throw tooSlow("the body came slowly, and others wait for a connection");
+      } else if (chunk == null) {
         waitForMore();
       } else if (!Content.Chunk.isFailure(chunk, false)) {
         return chunk;
@@ -159,6 +174,10 @@ final class RequestBody {
   private void waitForMore() throws IOException {
     long slice = Math.max(1, limits.toSend().toNanos() / SLICES);
     CountDownLatch more = new CountDownLatch(1);
+    wait.set(more);
+    if (givenUp) {
+      return;
+    }
     request.demand(more::countDown);
     try {
       while (patience > 0) {
@@ -173,10 +192,12 @@ final class RequestBody {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while a body came", e);
     }
+    throw tooSlow("the body was not complete after " + limits.toSend().toSeconds() + " s");
+  }
+
+  private Refusal tooSlow(String message) {
     timedOut = true;
     request.fail(new TimeoutException("the body came too slowly"));
-    throw new Refusal(
-        Fault.REQUEST_TIMEOUT,
-        "the body was not complete after " + limits.toSend().toSeconds() + " s");
+    return new Refusal(Fault.REQUEST_TIMEOUT, message);
   }
 }

@@ -15,6 +15,7 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
 import java.lang.management.MemoryUsage;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.regex.Matcher;
@@ -370,6 +372,84 @@ class HostileClientsTest {
         wire.close();
       }
     }
+  }
+
+  private static Wire dripping(URI server) throws IOException {
+    return new Wire(server)
+        .lines("POST " + CHAT + " HTTP/1.1", "Host: localhost", "Content-Length: 1000000")
+        .write("{");
+  }
+
+  @Test
+  void clientsThatDripTheirRequestsMakeRoomForOthers() throws Exception {
+    service.brake().hold();
+    AtomicBoolean over = new AtomicBoolean();
+    Wire answered = new Wire(service.address());
+    Wire begun = new Wire(service.address());
+    Wire fast = dripping(service.address());
+    List<Wire> slow = new ArrayList<>();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      answered.post(CHAT, bytes(asking("")));
+      assertThat(begun.get("/health").read().status()).isEqualTo(200);
+      Future<Integer> sent = threads.submit(() -> send(fast, over));
+      while (slow.size() < CONNECTIONS - 3) {
+        slow.add(dripping(service.address()));
+      }
+      begun.write("GET /heal");
+
+      requireAnsweredWhileSlowOnesGo(slow);
+
+      begun.write("th HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      assertThat(begun.read().status()).isEqualTo(200);
+      service.brake().release();
+      assertThat(answered.read().status()).isEqualTo(200);
+      over.set(true);
+      assertThat(sent.get()).isPositive();
+      assertThat(fast.read().status()).isEqualTo(400);
+    } finally {
+      over.set(true);
+      for (Wire wire : slow) {
+        wire.close();
+      }
+      for (Wire wire : List.of(answered, begun, fast)) {
+        wire.close();
+      }
+    }
+  }
+
+  /// Asks for as many new connections as must be taken from the slow ones, which learn why; the
+  /// first of those go first.
+  private void requireAnsweredWhileSlowOnesGo(List<Wire> slow) throws IOException {
+    List<Wire> others = new ArrayList<>();
+    try {
+      for (int i = 0; i < CONNECTIONS / 10; i++) {
+        others.add(new Wire(service.address()).get("/health"));
+      }
+      for (Wire other : others) {
+        assertThat(other.read().status()).isEqualTo(200);
+      }
+      for (Wire wire : slow.subList(0, CONNECTIONS / 20)) {
+        Wire.Answer refused = wire.read();
+        assertThat(refused.status()).isEqualTo(408);
+        assertThat(refused.body()).contains("others wait for a connection");
+        assertThat(refused.header("Connection")).isEqualTo("close");
+      }
+    } finally {
+      for (Wire wire : others) {
+        wire.close();
+      }
+    }
+  }
+
+  /// Sends what is no JSON, without pause, until it is over; then the rest of the body.
+  private static int send(Wire wire, AtomicBoolean over) throws Exception {
+    int sent = 1;
+    for (; !over.get() && sent < 900_000; sent += 400) {
+      wire.write("x".repeat(400));
+      Thread.sleep(10);
+    }
+    wire.write("x".repeat(1_000_000 - sent));
+    return sent;
   }
 
   /// A figure of the server.
