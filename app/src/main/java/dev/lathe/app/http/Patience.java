@@ -42,7 +42,9 @@ final class Patience implements Connection.Listener, Runnable {
     /// The rest of a request comes.
     SENDING,
     /// The request is there as a whole.
-    ANSWERING
+    ANSWERING,
+    /// It is told that it was too slow, and closed.
+    LEAVING
   }
 
   /// @param begunAt bytes read when the phase began; negative when it is a new connection's, from
@@ -162,11 +164,13 @@ final class Patience implements Connection.Listener, Runnable {
   /// Who has begun less than a look ago is let be, and so is a request that is complete.
   private void makeRoom() {
     full.set(false);
-    if (connections.size() < mostConnections) {
+    long leaving =
+        connections.values().stream().filter(each -> each.phase == Phase.LEAVING).count();
+    if (connections.size() - leaving < mostConnections) {
       return;
     }
     connections.entrySet().stream()
-        .filter(each -> each.getValue().phase != Phase.ANSWERING)
+        .filter(each -> mayLeave(each.getValue().phase))
         .map(each -> candidate(each.getKey(), each.getValue()))
         .filter(each -> each.lately < BEGINNING)
         .sorted(
@@ -175,6 +179,10 @@ final class Patience implements Connection.Listener, Runnable {
         .filter(each -> !hasUnread(each.connection))
         .limit(Math.ceilDiv(mostConnections, PART))
         .forEach(each -> end(each.connection, each.state));
+  }
+
+  private static boolean mayLeave(Phase phase) {
+    return phase == Phase.WAITING || phase == Phase.SENDING;
   }
 
   private static Candidate candidate(Connection connection, State state) {
@@ -193,7 +201,7 @@ final class Patience implements Connection.Listener, Runnable {
 
   private void end(Connection connection, State state) {
     if (state.phase == Phase.SENDING) {
-      if (connections.replace(connection, state, state(Phase.ANSWERING, 0, 0, () -> {}))) {
+      if (connections.replace(connection, state, state(Phase.LEAVING, 0, 0, () -> {}))) {
         state.giveUp.run();
       }
     } else if (connections.remove(connection, state)) {
