@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /// How a model writes a conversation down: its own Jinja template. Immutable; any number of threads
 /// may render.
@@ -198,7 +199,7 @@ public final class ChatTemplate {
     variables.put("messages", new Value.Items(messages));
     variables.put("add_generation_prompt", Value.of(options.addGenerationPrompt()));
     variables.put("tools", tools(conversation.tools()));
-    variables.put("documents", Value.None.NONE);
+    variables.putIfAbsent("documents", Value.None.NONE);
     return template(conversation).render(variables, options.clock(), Template.Limits.USUAL);
   }
 
@@ -305,6 +306,13 @@ public final class ChatTemplate {
   /// Whether a text stands in its source.
   public boolean mentions(String text) {
     return sources.values().stream().anyMatch(source -> source.contains(text));
+  }
+
+  /// Whether it may read a variable: whether its name stands in the source, neither quoted nor as a
+  /// member of something else.
+  public boolean reads(String variable) {
+    Pattern name = Pattern.compile("(?<![\\w.'\"])" + Pattern.quote(variable) + "(?![\\w'\"])");
+    return sources.values().stream().anyMatch(source -> name.matcher(source).find());
   }
 
   /// Its source; where there are several, that of conversations without tools.

@@ -374,6 +374,11 @@ public final class Generator implements AutoCloseable {
     return text.thinks();
   }
 
+  /// Whether the chat template may read a variable, so that its value can change the prompt.
+  public boolean reads(String variable) {
+    return text.reads(variable);
+  }
+
   private ReplyStream ask(Ask ask, int[] prompt, StreamDecoder decoder, TokenListener listener) {
     Until until = ask.until();
     int room = Math.max(1, context - prompt.length);

@@ -114,10 +114,11 @@ final class TextSide {
     return tokenizer.stream(spelt);
   }
 
-  /// What a grammar allows, after thoughts where the model thinks or may think.
+  /// What a grammar allows, after thoughts where the model thinks or may think; not where the
+  /// prompt has ended them already.
   GrammarSource afterThoughts(GrammarSource source, int[] prompt) {
     boolean inside = endsInThoughts(prompt);
-    if (!inside && !thinks()) {
+    if (!inside && (!thinks() || endsWith(prompt, THOUGHTS_END))) {
       return source;
     }
     return new GrammarSource(
@@ -202,9 +203,18 @@ final class TextSide {
 
   /// Whether a prompt ends with the start of thoughts, so that the answer begins inside them.
   boolean endsInThoughts(int[] prompt) {
+    return endsWith(prompt, THOUGHTS_BEGIN);
+  }
+
+  private boolean endsWith(int[] prompt, String mark) {
     int from = Math.max(0, prompt.length - LAST_TOKENS);
     int[] last = Arrays.copyOfRange(prompt, from, prompt.length);
-    return tokenizer.decode(last, false).stripTrailing().endsWith(THOUGHTS_BEGIN);
+    return tokenizer.decode(last, false).stripTrailing().endsWith(mark);
+  }
+
+  /// Whether the chat template may read a variable.
+  boolean reads(String variable) {
+    return template.map(found -> found.reads(variable)).orElse(false);
   }
 
   Set<Integer> stopTokens() {

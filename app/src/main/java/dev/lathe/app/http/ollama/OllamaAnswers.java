@@ -2,7 +2,6 @@ package dev.lathe.app.http.ollama;
 
 import dev.lathe.app.http.Call;
 import dev.lathe.app.http.EventStream;
-import dev.lathe.app.http.Fault;
 import dev.lathe.app.http.Fields;
 import dev.lathe.app.http.Refusal;
 import dev.lathe.app.http.Route;
@@ -23,6 +22,7 @@ import java.io.IOException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -76,17 +76,15 @@ final class OllamaAnswers {
   private void answer(Call call, OllamaRequest request, Shape<OllamaLine> shape)
       throws IOException, InterruptedException {
     String adapter = OllamaModels.model(serving, request.model()).adapter();
-    if (Boolean.TRUE.equals(request.thinks()) && !serving.generator().thinks()) {
-      throw new Refusal(
-          Fault.INVALID_VALUE, "'" + request.model() + "' does not support thinking", "think");
-    }
+    Boolean thinks = request.thinks();
+    Map<String, Object> variables = thinks == null ? Map.of() : serving.thinking(thinks, "think");
     if (request.isEmpty()) {
       OllamaLine.End end = new OllamaLine.End("load", null);
       call.send(
           shape, new OllamaLine(request.model(), clock.instant(), "", null, List.of(), null, end));
       return;
     }
-    Serving.Ready ready = ready(call, request);
+    Serving.Ready ready = ready(call, request, variables);
     Ask ask =
         new Ask(
             new Prompt.Tokens(ready.prompt()),
@@ -103,11 +101,11 @@ final class OllamaAnswers {
         answers -> new Answering(call, request, shape).send(answers));
   }
 
-  private Serving.Ready ready(Call call, OllamaRequest request)
+  private Serving.Ready ready(Call call, OllamaRequest request, Map<String, Object> variables)
       throws IOException, InterruptedException {
     String raw = request.raw();
     return raw == null
-        ? serving.ready(call, request.dialogue())
+        ? serving.ready(call, request.dialogue(variables))
         : new Serving.Ready(
             serving.encode(call, new Prompt.Raw(raw), "prompt"),
             serving.constraint(call, request.format(), "format"),

@@ -121,6 +121,9 @@ record OllamaRequest(
             topLogprobs(in),
             options == null ? OllamaOptions.USUAL : options,
             in.field("stream", "whether the answer is sent as it comes").flag(true));
+    if (raw != null && request.thinks != null) {
+      in.problem("think", "'think' needs a template: leave out 'raw'");
+    }
     boolean nothing = messages.isEmpty() && raw == null;
     if (keepAlive(in) && nothing) {
       in.problem("keep_alive", "the model stays loaded as long as the server runs");
@@ -218,9 +221,8 @@ record OllamaRequest(
     return messages.isEmpty() && raw == null;
   }
 
-  /// @throws IllegalStateException when there are no messages
-  Dialogue dialogue() {
-    Map<String, Object> variables = thinks == null ? Map.of() : Map.of("enable_thinking", thinks);
+  /// @param variables further ones of the chat template
+  Dialogue dialogue(Map<String, Object> variables) {
     return new Dialogue(messages, variables, tools, format, "format");
   }
 }

@@ -23,7 +23,9 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +40,12 @@ public final class Serving {
           Fault.OVERLOADED,
           Fault.TOO_MANY_STREAMS,
           Fault.DEADLINE);
+
+  /// What chat templates call the switch for thoughts.
+  private static final List<String> THINKING = List.of("enable_thinking", "thinking");
+
+  /// Variables of chat templates that are no one's to set.
+  private static final List<String> GIVEN = List.of("messages", "tools", "add_generation_prompt");
 
   /// Requests that may wait for something of theirs to be read.
   private static final int MOST_IN_TURN = 64;
@@ -172,13 +180,54 @@ public final class Serving {
         offers ? AnswerStream.Reading.CALLS : AnswerStream.Reading.APART);
   }
 
+  /// @throws Refusal when a variable would change nothing
   private Prompt.Chat prompt(Dialogue dialogue) {
+    dialogue.variables().forEach(this::requireRead);
     Conversation conversation = dialogue.conversation();
     return new Prompt.Chat(
         dialogue.calls()
             ? generator().callForm().offering(dialogue.tools().offered(), conversation)
             : conversation,
         dialogue.variables());
+  }
+
+  private void requireRead(String variable, @Nullable Object value) {
+    String parameter = "chat_template_kwargs." + variable;
+    if (GIVEN.contains(variable)) {
+      throw new Refusal(
+          Fault.UNSUPPORTED_PARAMETER,
+          "'" + parameter + "' is not supported: '" + variable + "' comes from the request itself",
+          parameter);
+    }
+    boolean soAnyway =
+        value == null || THINKING.contains(variable) && value.equals(generator().thinks());
+    if (!soAnyway && !generator().reads(variable)) {
+      throw new Refusal(
+          Fault.UNSUPPORTED_PARAMETER,
+          "the chat template of this model reads no '" + variable + "': leave it out",
+          parameter);
+    }
+  }
+
+  /// The variables by which the chat template has the model think or not.
+  ///
+  /// @throws Refusal when it cannot be had
+  public Map<String, Object> thinking(boolean wanted, String parameter) {
+    Map<String, Object> variables = new LinkedHashMap<>();
+    THINKING.stream()
+        .filter(generator()::reads)
+        .forEach(variable -> variables.put(variable, wanted));
+    if (variables.isEmpty() && wanted != generator().thinks()) {
+      throw new Refusal(
+          Fault.UNSUPPORTED_PARAMETER,
+          wanted
+              ? "this model does not support thinking: leave out '" + parameter + "'"
+              : "this model thinks always, its chat template has no switch for it: leave out '"
+                  + parameter
+                  + "'",
+          parameter);
+    }
+    return variables;
   }
 
   /// The tokens of a conversation, whether or not they fit the context.

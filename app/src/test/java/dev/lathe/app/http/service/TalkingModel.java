@@ -105,6 +105,37 @@ final class TalkingModel {
         """);
   }
 
+  /// One that begins to think by itself where it likes, and not where `enable_thinking` is false.
+  static Path perhapsThinking(Path directory, long seed) {
+    thinking(directory, seed);
+    return template(
+        directory,
+        """
+        {%- for message in messages %}
+          {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}
+        {%- endfor %}
+        {%- if add_generation_prompt %}
+          {{- '<|im_start|>assistant\\n' }}
+          {%- if enable_thinking is defined and enable_thinking is false %}
+            {{- '<think>\\n\\n</think>\\n\\n' }}
+          {%- endif %}
+        {%- endif %}
+        """);
+  }
+
+  /// One that thinks before each answer.
+  static Path alwaysThinking(Path directory, long seed) {
+    thinking(directory, seed);
+    return template(
+        directory,
+        """
+        {%- for message in messages %}
+          {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}
+        {%- endfor %}
+        {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}{%- endif %}
+        """);
+  }
+
   private static Path template(Path directory, String template) {
     write(directory.resolve("chat_template.jinja"), template);
     return directory;

@@ -78,6 +78,54 @@ class ThoughtsTest {
   }
 
   @Test
+  void aModelThatMayThinkDoesAndDoesNotWhereThatIsSwitchedOff() {
+    String ask =
+        "{'model': 'tiny', 'messages': [{'role': 'user', 'content': 'why?'}], 'guided_regex':"
+            + " '[a-c]{5}', 'seed': 5, 'max_tokens': 900, 'logit_bias': {'256': 3, '60': 8}";
+    try (RunningService other =
+        RunningService.over(
+            folder, TalkingModel.perhapsThinking(folder.resolve("perhaps/tiny"), 7))) {
+      JsonNode thinks = other.post(CHAT, ask + "}").json().at("/choices/0/message");
+      JsonNode without =
+          other
+              .post(CHAT, ask + ", 'chat_template_kwargs': {'enable_thinking': false}}")
+              .json()
+              .at("/choices/0/message");
+
+      assertThat(thinks.path("reasoning_content").asText()).startsWith("<<");
+      assertThat(thinks.path("content").textValue()).matches("[a-c]{5}");
+      assertThat(without.has("reasoning_content")).isFalse();
+      assertThat(without.path("content").textValue()).matches("[a-c]{5}");
+    }
+  }
+
+  @Test
+  void aSwitchThatIsNotThereIsRefused() {
+    String ask = "{'model': 'tiny', 'messages': [{'role': 'user', 'content': 'why?'}], ";
+    try (RunningService other =
+        RunningService.over(
+            folder, TalkingModel.alwaysThinking(folder.resolve("always/tiny"), 7))) {
+      for (boolean on : List.of(true, false)) {
+        Answer chat =
+            other.post(
+                CHAT,
+                ask
+                    + "'max_tokens': 2, 'chat_template_kwargs': {'enable_thinking': %s}}"
+                        .formatted(on));
+        Answer ollama = other.post("/api/chat", ask + "'think': " + on + "}");
+
+        assertThat(chat.status()).isEqualTo(on ? 200 : 400);
+        assertThat(ollama.status()).isEqualTo(on ? 200 : 400);
+        assertThat(on || ollama.text().contains("thinks always")).isTrue();
+      }
+    }
+    for (String name : List.of("enabel_thinking", "messages")) {
+      JsonNode error = chat("'chat_template_kwargs': {'" + name + "': false}").json().path("error");
+      assertThat(error.path("param").asText()).isEqualTo("chat_template_kwargs." + name);
+    }
+  }
+
+  @Test
   void anUnendedThoughtIsNoAnswer() {
     JsonNode choice = chat("'temperature': 0, 'max_tokens': 9").json().at("/choices/0");
 
