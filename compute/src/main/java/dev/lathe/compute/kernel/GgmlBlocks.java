@@ -18,37 +18,43 @@ final class GgmlBlocks {
 
   private final Format format;
   private final byte[] bytes;
-  private final int perBlock;
+  private final int blockBytes;
+
+  /// Blocks of 32 in one of the format, as a power of two.
+  private final int shift;
+
   private int at;
   private int sub;
 
   GgmlBlocks(Format format, byte[] bytes) {
     this.format = format;
     this.bytes = bytes;
-    this.perBlock = format.type().blockElements() / Format.BLOCK;
+    this.blockBytes = format.type().blockBytes();
+    this.shift = Integer.numberOfTrailingZeros(format.type().blockElements() / Format.BLOCK);
   }
 
   /// Moves to the 32 inputs from `32 block` on of the row that begins at `row`.
   void select(int row, int block) {
-    at = row + block / perBlock * format.type().blockBytes();
-    sub = block % perBlock;
+    at = row + (block >> shift) * blockBytes;
+    sub = block & (1 << shift) - 1;
   }
 
   private int word(int offset) {
     return (int) INT.get(bytes, at + offset);
   }
 
-  private float half(int offset) {
-    return Float.float16ToFloat((short) SHORT.get(bytes, at + offset));
+  private int half(int offset) {
+    return (short) SHORT.get(bytes, at + offset) & 0xFFFF;
   }
 
-  /// The scale, or the unit of the scales.
-  float unit() {
+  /// The scale, or the unit of the scales, as a half float's bits.
+  int unit() {
     return half(format == Format.Q6_K ? 208 : 0);
   }
 
-  /// The least value, or the unit of the minima; 0 where the format has none.
-  float least() {
+  /// The least value, or the unit of the minima, as a half float's bits; 0 where the format has
+  /// none.
+  int least() {
     return switch (format.scale) {
       case NONE, HALF, BYTES -> 0;
       case HALF_PAIR, BYTE_PAIR -> half(2);

@@ -3,8 +3,6 @@ package dev.lathe.compute.kernel;
 import dev.lathe.compute.LatheException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /// 32 outputs of a weight, all inputs, in blocks of 32 inputs: first all scales, then all values.
 ///
@@ -31,7 +29,12 @@ final class Panel {
   private static final float HALF = 0x1p112f;
 
   private static final float SHIFT = 1024;
-  private static final float LARGEST = 63;
+
+  /// What multiplies a normal half float by [#SHIFT].
+  private static final int EXPONENT_SHIFT = 10 << 10;
+
+  private static final int EXPONENT = 0x7C00;
+  private static final int LARGEST = Float.floatToFloat16(63);
 
   private final Format format;
   private final MemorySegment data;
@@ -118,64 +121,72 @@ final class Panel {
   /// @throws LatheException when a scale is not finite
   void pack(byte[] rows, int rowBytes, int count, String name) {
     GgmlBlocks blocks = new GgmlBlocks(format, rows);
-    float largest = largestScale(blocks, rowBytes, count);
-    if (!Float.isFinite(largest)) {
+    int largest = largestScale(blocks, rowBytes, count);
+    if (largest >= EXPONENT) {
       throw LatheException.user(
-          "tensor '" + name + "' has a block whose scale is " + largest,
+          "tensor '%s' has a block whose scale is %s"
+              .formatted(name, Float.float16ToFloat((short) largest)),
           "the file is damaged or was converted wrongly; get it again");
     }
-    float shift = largest < LARGEST ? SHIFT : 1;
-    unit = HALF / shift;
-    ByteBuffer out = ByteBuffer.allocate((int) data.byteSize()).order(ByteOrder.LITTLE_ENDIAN);
+    boolean shifted = largest < LARGEST;
+    unit = shifted ? HALF / SHIFT : HALF;
+    int[] words = new int[(int) (data.byteSize() / Integer.BYTES)];
     int[] quads = new int[Format.BLOCK / 4];
     for (int c = 0; c < count; c++) {
       for (int b = 0; b < blocks(); b++) {
         blocks.select(c * rowBytes, b);
-        putScales(out, blocks, b, c, shift);
+        putScales(words, blocks, b, c, shifted);
         blocks.quads(quads);
-        putQuads(out, b, c, quads);
+        putQuads(words, b, c, quads);
       }
     }
-    MemorySegment.copy(out.array(), 0, data, ValueLayout.JAVA_BYTE, 0, out.capacity());
+    MemorySegment.copy(words, 0, data, PackedMatrix.INT, 0, words.length);
   }
 
-  private float largestScale(GgmlBlocks blocks, int rowBytes, int count) {
-    float largest = 0;
+  /// The largest absolute scale, as a half float's bits, whose order is that of the numbers.
+  private int largestScale(GgmlBlocks blocks, int rowBytes, int count) {
+    int largest = 0;
     for (int c = 0; c < count; c++) {
       for (int b = 0; b < blocks(); b++) {
         blocks.select(c * rowBytes, b);
-        float scale = Math.max(Math.abs(blocks.unit()), Math.abs(blocks.least()));
-        if (!Float.isFinite(scale)) {
-          return scale;
-        }
-        largest = Math.max(largest, scale);
+        largest = Math.max(largest, Math.max(blocks.unit() & 0x7FFF, blocks.least() & 0x7FFF));
       }
     }
     return largest;
   }
 
-  private void putScales(ByteBuffer out, GgmlBlocks blocks, int b, int c, float shift) {
-    short unitBits = Float.floatToFloat16(blocks.unit() * shift);
-    short leastBits = Float.floatToFloat16(blocks.least() * shift);
-    int at = (int) scales(b);
-    int head = (int) units(b);
+  private void putScales(int[] words, GgmlBlocks blocks, int b, int c, boolean shifted) {
+    int at = (int) scales(b) / Integer.BYTES;
+    int head = (int) units(b) / Integer.BYTES;
+    int paired = c % 16;
+    int half = c / 16 * 16;
     switch (format.scale) {
       case NONE -> {}
-      case HALF -> out.putShort(at + paired(c), unitBits);
-      case HALF_PAIR -> {
-        out.putShort(at + c * 4, unitBits);
-        out.putShort(at + c * 4 + 2, leastBits);
-      }
+      case HALF -> words[at + paired] |= stored(blocks.unit(), shifted) << half;
+      case HALF_PAIR -> words[at + c] = pair(blocks, shifted);
       case BYTE_PAIR -> {
-        out.putShort(head + c * 4, unitBits);
-        out.putShort(head + c * 4 + 2, leastBits);
-        out.putShort(at + paired(c), (short) (blocks.first() | blocks.second() << 8));
+        words[head + c] = pair(blocks, shifted);
+        words[at + paired] |= (blocks.first() | blocks.second() << 8) << half;
       }
       case BYTES -> {
-        out.putShort(head + paired(c), unitBits);
-        out.putShort(at + paired(c), (short) (blocks.first() & 0xFF | blocks.second() << 8));
+        words[head + paired] |= stored(blocks.unit(), shifted) << half;
+        words[at + paired] |= (blocks.first() & 0xFF | (blocks.second() & 0xFF) << 8) << half;
       }
     }
+  }
+
+  private static int pair(GgmlBlocks blocks, boolean shifted) {
+    return stored(blocks.unit(), shifted) | stored(blocks.least(), shifted) << 16;
+  }
+
+  /// A half float as it is kept.
+  private static int stored(int half, boolean shifted) {
+    if (!shifted) {
+      return half;
+    }
+    return (half & EXPONENT) != 0
+        ? half + EXPONENT_SHIFT
+        : Float.floatToFloat16(Float.float16ToFloat((short) half) * SHIFT) & 0xFFFF;
   }
 
   /// Offset of a column where two columns share a word.
@@ -183,27 +194,28 @@ final class Panel {
     return c % 16 * 4 + c / 16 * 2;
   }
 
-  private void putQuads(ByteBuffer out, int b, int c, int[] quads) {
-    int column = (int) values(b) + c * 4;
+  private void putQuads(int[] words, int b, int c, int[] quads) {
+    int column = (int) values(b) / Integer.BYTES + c;
     if (format.bits == 8) {
       for (int i = 0; i < quads.length; i++) {
-        out.putInt(column + i * Format.ROW, quads[i]);
+        words[column + i * PackedMatrix.PANEL] = quads[i];
       }
       return;
     }
     for (int i = 0; i < 4; i++) {
       int low = quads[2 * i] & 0x0F0F0F0F | (quads[2 * i + 1] & 0x0F0F0F0F) << 4;
-      out.putInt(column + i * Format.ROW, low);
+      words[column + i * PackedMatrix.PANEL] = low;
     }
     int more = format.highRows();
     int perRow = 8 / Math.max(1, more);
     int mask = more == 1 ? 0x01010101 : 0x03030303;
+    int above = (int) high(b) / Integer.BYTES + c;
     for (int row = 0; row < more; row++) {
       int bits = 0;
       for (int i = 0; i < perRow; i++) {
         bits |= (quads[row * perRow + i] >>> 4 & mask) << i * more;
       }
-      out.putInt((int) high(b) + c * 4 + row * Format.ROW, bits);
+      words[above + row * PackedMatrix.PANEL] = bits;
     }
   }
 

@@ -22,4 +22,23 @@ record AddedToken(
     }
     return content.isBlank() ? AddedTokens.Trust.PLAIN : AddedTokens.Trust.ANSWER;
   }
+
+  /// As a record's own, which would be put together at run time, while a start waits for it. It is
+  /// part of the identity of a tokenizer, see [Tokenizer#sha256].
+  @Override
+  public String toString() {
+    return "AddedToken[id="
+        + id
+        + ", content="
+        + content
+        + ", special="
+        + special
+        + ", leftStrip="
+        + leftStrip
+        + ", rightStrip="
+        + rightStrip
+        + ", singleWord="
+        + singleWord
+        + "]";
+  }
 }

@@ -2,7 +2,9 @@ package dev.lathe.compute.text;
 
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import ai.djl.util.cuda.CudaUtils;
 import dev.lathe.compute.LatheException;
+import java.lang.invoke.MethodHandles;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -34,15 +36,17 @@ final class NativeBpe implements AutoCloseable {
     }
   }
 
-  /// The binding would otherwise look for CUDA and, where it finds it, download another build of
-  /// the library; and it unpacks natives into a folder of its own beside the user's files.
-  private static void prepareLibrary() {
+  /// The binding would otherwise look for CUDA, for which it unpacks and loads another native
+  /// library and starts a process, and where it finds CUDA download another build of this one; and
+  /// it unpacks natives into a folder of its own beside the user's files.
+  private static synchronized void prepareLibrary() {
     setIfAbsent("ai.djl.offline", "true");
     setIfAbsent("RUST_FLAVOR", "cpu");
     setIfAbsent(
         "ENGINE_CACHE_DIR",
         Path.of(System.getProperty("user.home"), ".cache", "lathe", "natives").toString());
     try {
+      passCudaBy();
       LibUtils.checkStatus();
     } catch (RuntimeException | LinkageError e) {
       throw LatheException.environment(
@@ -50,6 +54,22 @@ final class NativeBpe implements AutoCloseable {
           "this needs Linux on x86-64 or ARM, macOS on ARM, or Windows, and a writable"
               + " home directory",
           e);
+    }
+  }
+
+  /// Where another process is to look for CUDA, this one does not when the class is initialised.
+  private static void passCudaBy() {
+    String elsewhere = "ai.djl.util.cuda.fork";
+    if (System.getProperty(elsewhere) != null) {
+      return;
+    }
+    System.setProperty(elsewhere, "true");
+    try {
+      MethodHandles.lookup().ensureInitialized(CudaUtils.class);
+    } catch (IllegalAccessException e) {
+      throw new IllegalStateException(e);
+    } finally {
+      System.clearProperty(elsewhere);
     }
   }
 

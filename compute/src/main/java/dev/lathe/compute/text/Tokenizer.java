@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,8 +21,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
 /// Text to token ids and back, for one model.
@@ -43,6 +46,9 @@ public final class Tokenizer implements AutoCloseable {
   /// Where a text is cut, so many of its tokens may be others than in the whole.
   private static final int TOKENS_BESIDE_A_CUT = 16;
 
+  /// When the definition is hashed and forgotten if nobody has asked.
+  private static final Duration HASH_AFTER = Duration.ofSeconds(3);
+
   private final NativeBpe bpe;
   private final Optional<NativeBpe> continuation;
   private final TokenizerJson definition;
@@ -50,11 +56,11 @@ public final class Tokenizer implements AutoCloseable {
   private final Map<String, Integer> controlIds = new HashMap<>();
   private final FutureTask<String> sha256;
 
-  /// @param identity what [#sha256] hashes: in the background, because it takes longer than opening
+  /// @param identity what [#sha256] hashes: when it is asked for, or once a start is over
   private Tokenizer(TokenizerJson definition, byte[] identity) {
     this.definition = definition;
     this.sha256 = new FutureTask<>(() -> sha256(identity));
-    Thread.startVirtualThread(sha256);
+    CompletableFuture.delayedExecutor(HASH_AFTER.toMillis(), TimeUnit.MILLISECONDS).execute(sha256);
     this.added = new AddedTokens(definition.added());
     definition.added().forEach(token -> controlIds.put(token.content(), token.id()));
     this.bpe = NativeBpe.of(definition.plain());
@@ -269,6 +275,7 @@ public final class Tokenizer implements AutoCloseable {
 
   /// Identity of the tokenizer's definition, 64 hexadecimal digits.
   public String sha256() {
+    sha256.run();
     try {
       return sha256.get();
     } catch (InterruptedException e) {

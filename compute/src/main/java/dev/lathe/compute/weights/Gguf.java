@@ -79,11 +79,12 @@ public final class Gguf implements WeightSource {
     return value == null ? OptionalDouble.empty() : OptionalDouble.of(value);
   }
 
-  /// An array of strings; empty when absent.
-  @SuppressWarnings("unchecked") // a list in the metadata is always one of strings
+  /// An array of strings, decoded now; empty when absent.
+  ///
+  /// @throws LatheException also when one is not UTF-8
   public List<String> strings(String key) {
-    List<String> value = (List<String>) value(key, List.class, "an array of strings");
-    return value == null ? List.of() : value;
+    GgufHeader.Strings value = value(key, GgufHeader.Strings.class, "an array of strings");
+    return value == null ? List.of() : value.decoded();
   }
 
   /// An array of integers or booleans of any width, copied; empty when absent.
@@ -111,7 +112,7 @@ public final class Gguf implements WeightSource {
     return switch (value) {
       case String text ->
           "the string '" + (text.length() > 40 ? text.substring(0, 40) : text) + "'";
-      case List<?> list -> "an array of " + list.size() + " strings";
+      case GgufHeader.Strings strings -> "an array of " + strings.count() + " strings";
       case long[] array -> "an array of " + array.length + " integers";
       case double[] array -> "an array of " + array.length + " floating-point numbers";
       default -> value.toString();

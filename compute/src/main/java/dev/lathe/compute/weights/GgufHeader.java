@@ -9,6 +9,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -20,19 +21,60 @@ import org.jspecify.annotations.Nullable;
 /// What stands before the tensor data of a GGUF file: magic `GGUF`, version, counts, metadata,
 /// tensor infos, padding. Source: the GGUF specification in ggml (`docs/gguf.md`).
 ///
-/// @param metadata values as String, Boolean, Long, Double, `List<String>`, `long[]`, `double[]`,
-///   in file order
+/// @param metadata values as String, Boolean, Long, Double, [Strings], `long[]`, `double[]`, in
+///   file order
 record GgufHeader(Map<String, Object> metadata, Map<String, WeightTensor> tensors) {
   private static final int MAGIC = 0x46554747;
   private static final int MAX_KEYS = 1 << 16;
   private static final int MAX_TENSORS = 1 << 20;
   private static final int MAX_NAME = 1 << 16;
   private static final int MAX_STRING = 1 << 26;
+  private static final int MAX_STRINGS = 1 << 30;
   private static final int MAX_DIMENSIONS = 4;
   private static final long MAX_ALIGNMENT = 1 << 20;
 
   static GgufHeader read(Path file, MemorySegment bytes) {
     return new Reader(file, bytes).header();
+  }
+
+  /// An array of strings, decoded when they are asked for: a vocabulary has a hundred thousand, and
+  /// who wants the tensors need not wait for them.
+  ///
+  /// @param bytes the array's elements as in the file: a length in 8 bytes, then the text
+  /// @param ends index in `bytes` behind each
+  record Strings(Path file, String key, byte[] bytes, int[] ends) {
+    int count() {
+      return ends.length;
+    }
+
+    /// @throws LatheException when one is not UTF-8
+    List<String> decoded() {
+      String[] values = new String[ends.length];
+      int start = 0;
+      for (int i = 0; i < values.length; i++) {
+        String text = text(bytes, start + Long.BYTES, ends[i]);
+        if (text == null) {
+          throw MappedFile.damaged(file, "metadata '" + key + "' is not UTF-8");
+        }
+        values[i] = text;
+        start = ends[i];
+      }
+      return Collections.unmodifiableList(Arrays.asList(values));
+    }
+  }
+
+  /// UTF-8 as text; null where it is none.
+  private static @Nullable String text(byte[] bytes, int from, int to) {
+    String text = new String(bytes, from, to - from, StandardCharsets.UTF_8);
+    if (text.indexOf('\uFFFD') < 0) {
+      return text;
+    }
+    try {
+      ByteBuffer part = ByteBuffer.wrap(bytes, from, to - from);
+      return StandardCharsets.UTF_8.newDecoder().decode(part).toString();
+    } catch (CharacterCodingException e) {
+      return null;
+    }
   }
 
   private record Info(String name, DType type, List<Long> shape, long offset) {}
@@ -260,12 +302,20 @@ record GgufHeader(Map<String, Object> metadata, Map<String, WeightTensor> tensor
       };
     }
 
-    private List<String> strings(String key, int count) {
-      List<String> values = new ArrayList<>(count);
+    private Strings strings(String key, int count) {
+      String what = "metadata '" + key + "'";
+      long start = at;
+      int[] ends = new int[count];
       for (int i = 0; i < count; i++) {
-        values.add(string(MAX_STRING, "metadata '" + key + "'"));
+        long length = length(MAX_STRING, what);
+        at += length;
+        if (at - start > MAX_STRINGS) {
+          throw damaged(what + " takes more than " + MAX_STRINGS + " bytes");
+        }
+        ends[i] = (int) (at - start);
       }
-      return Collections.unmodifiableList(values);
+      byte[] all = bytes.asSlice(start, at - start).toArray(ValueLayout.JAVA_BYTE);
+      return new Strings(file, key, all, ends);
     }
 
     private double[] reals(int type, int count) {
@@ -333,17 +383,23 @@ record GgufHeader(Map<String, Object> metadata, Map<String, WeightTensor> tensor
     }
 
     private String string(int limit, String what) {
+      long length = length(limit, what);
+      byte[] stored = bytes.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE);
+      at += length;
+      String text = text(stored, 0, stored.length);
+      if (text == null) {
+        throw damaged(what + " is not UTF-8");
+      }
+      return text;
+    }
+
+    /// The length of a string, which ends inside the file.
+    private long length(int limit, String what) {
       long length = int64();
       if (length < 0 || length > limit || length > bytes.byteSize() - at) {
         throw damaged(what + " claims " + Long.toUnsignedString(length) + " bytes");
       }
-      byte[] text = bytes.asSlice(at, length).toArray(ValueLayout.JAVA_BYTE);
-      at += length;
-      try {
-        return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
-      } catch (CharacterCodingException e) {
-        throw damaged(what + " is not UTF-8");
-      }
+      return length;
     }
 
     private byte int8() {

@@ -34,6 +34,24 @@ class TokenizerTest {
     tokenizer.close();
   }
 
+  /// The identity of a tokenizer, which adapters name, holds added tokens in this form.
+  @Test
+  void anAddedTokenIsWrittenAsRecordsAre() {
+    record Other(
+        int id,
+        String content,
+        boolean special,
+        boolean leftStrip,
+        boolean rightStrip,
+        boolean singleWord) {}
+
+    assertThat(new AddedToken(7, "<|a, b|>", true, false, true, false))
+        .hasToString(
+            new Other(7, "<|a, b|>", true, false, true, false)
+                .toString()
+                .replaceFirst("Other", "AddedToken"));
+  }
+
   @Test
   void idsAndTextsAreThoseOfTransformers() {
     List<String> wrong = new ArrayList<>();

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.lathe.compute.LatheException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -48,6 +50,30 @@ class GgufTest {
       assertThat(gguf.integers("some.bools")).containsExactly(1, 0);
       assertThat(gguf.string("absent")).isEmpty();
       assertThat(gguf.strings("absent")).isEmpty();
+    }
+  }
+
+  @Test
+  void anArrayOfStringsIsCheckedWhenItIsAskedFor() {
+    byte[] damaged =
+        ByteBuffer.allocate(12 + 9 + 10)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putInt(8)
+            .putLong(2)
+            .putLong(1)
+            .put((byte) 'a')
+            .putLong(2)
+            .put((byte) 0xC3)
+            .put((byte) 'b')
+            .array();
+    Path file =
+        good().raw("t", 9, damaged).strings("u", List.of("\uFFFD", "b")).write(temp.resolve("g"));
+    try (Gguf gguf = Gguf.open(file)) {
+      assertThat(gguf.strings("tokens")).containsExactly("a", "b");
+      assertThat(gguf.strings("u")).containsExactly("\uFFFD", "b");
+      assertThatThrownBy(() -> gguf.strings("t"))
+          .isInstanceOf(LatheException.class)
+          .hasMessageContaining("metadata 't' is not UTF-8");
     }
   }
 
