@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.PreEncodedHttpField;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -83,6 +84,7 @@ final class Dispatcher extends Handler.Abstract {
     private final long began = System.nanoTime();
     private Shape<Refusal> errors = Refusal.SHAPE;
     private String path = "";
+    private String methods = "";
     private Caller caller = Caller.ANONYMOUS;
 
     private Exchange(Request request, Response response, String id, RequestBody body) {
@@ -178,13 +180,21 @@ final class Dispatcher extends Handler.Abstract {
 
   private void route(Exchange exchange) throws IOException, InterruptedException {
     HttpFields headers = exchange.request.getHeaders();
-    String path = exchange.request.getHttpURI().getPath();
+    String path = path(exchange.request);
     exchange.errors = routes.errors(path);
     Optional<String> origin = gate.origin(headers);
     origin.ifPresent(allowed -> allow(exchange.response, allowed));
     String method = exchange.request.getMethod();
     if (method.equals("OPTIONS") && origin.isPresent()) {
       preflight(exchange);
+      return;
+    }
+    Optional<String> methods = routes.allowed(path);
+    methods.ifPresent(each -> exchange.methods = each);
+    if (method.equals("OPTIONS") && methods.isPresent()) {
+      exchange.response.getHeaders().put(HttpHeader.ALLOW, exchange.methods);
+      exchange.response.setStatus(204);
+      exchange.last.keep(ByteBuffer.allocate(0));
       return;
     }
     Routes.Match match = routes.find(method, path);
@@ -214,22 +224,41 @@ final class Dispatcher extends Handler.Abstract {
     }
   }
 
+  /// The path in the one spelling that all its spellings stand for (RFC 3986, 6.2.2); a slash in a
+  /// name stays encoded.
+  private static String path(Request request) {
+    @Nullable String path = request.getHttpURI().getCanonicalPath();
+    return path == null ? String.valueOf(request.getHttpURI().getPath()) : path;
+  }
+
   /// Answers what Jetty refuses by itself, before any handler: what is no HTTP, or too much of it.
   /// Jetty may ask on the thread that serves all connections: nothing here waits.
   static boolean refuseMalformed(Request request, Response response, Callback callback) {
     int status = response.getStatus();
-    Fault fault = status == 431 ? Fault.HEAD_TOO_LARGE : Fault.MALFORMED;
-    Object why = request.getAttribute(ErrorHandler.ERROR_MESSAGE);
-    Refusal refusal =
-        status >= 400 && status < 500
-            ? new Refusal(fault, why == null ? fault.meaning() : why.toString())
-            : new Refusal(Fault.INTERNAL, Fault.INTERNAL.meaning());
+    Refusal refusal = malformed(status, request.getAttribute(ErrorHandler.ERROR_MESSAGE));
     try {
       Call.sendLater(response, Math.max(400, status), Refusal.SHAPE, refusal, callback);
     } catch (IOException e) {
       callback.failed(e);
     }
     return true;
+  }
+
+  private static Refusal malformed(int status, @Nullable Object why) {
+    boolean said = why != null && !why.equals(HttpStatus.getMessage(status));
+    return switch (status) {
+      case HttpStatus.URI_TOO_LONG_414, HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE_431 ->
+          new Refusal(Fault.HEAD_TOO_LARGE, "the path or the headers of the request are too large");
+      case HttpStatus.EXPECTATION_FAILED_417 ->
+          new Refusal(Fault.MALFORMED, "this server knows the expectation '100-continue' only");
+      case HttpStatus.UPGRADE_REQUIRED_426, HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505 ->
+          new Refusal(
+              Fault.MALFORMED, "this server speaks HTTP/1.1 and HTTP/1.0, and no other version");
+      default ->
+          status >= 400 && status < 500
+              ? new Refusal(Fault.MALFORMED, Fault.MALFORMED.meaning() + (said ? ": " + why : ""))
+              : new Refusal(Fault.INTERNAL, Fault.INTERNAL.meaning());
+    };
   }
 
   private static void allow(Response response, String origin) {
@@ -260,6 +289,9 @@ final class Dispatcher extends Handler.Abstract {
           .put(HttpHeader.RETRY_AFTER, String.valueOf(refusal.retryAfter().toSeconds()));
     } else {
       response.getHeaders().put(SHOULD_RETRY_HEADER, "false");
+    }
+    if (refusal.fault() == Fault.METHOD_NOT_ALLOWED) {
+      response.getHeaders().put(HttpHeader.ALLOW, exchange.methods);
     }
     if (refusal.fault() == Fault.INVALID_API_KEY) {
       response.getHeaders().put(HttpHeader.WWW_AUTHENTICATE, "Bearer");

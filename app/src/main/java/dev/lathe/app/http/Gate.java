@@ -47,7 +47,8 @@ final class Gate {
     if (!keys.exist() && LOOPBACK.contains(host) && !isOurs(target)) {
       throw new Refusal(
           Fault.ORIGIN_NOT_ALLOWED,
-          "the request is for the host '%s', and without keys this server answers as %s only"
+          ("the request is for the host '%s', and without keys this server answers as %s only: ask"
+                  + " for it by that name, or create a key with 'lathe key create NAME'")
               .formatted(target, host));
     }
     String origin = value(headers, HttpHeader.ORIGIN);

@@ -97,7 +97,9 @@ public final class HttpServer implements AutoCloseable {
     http.setIdleTimeout(limits.toRead().toMillis());
     http.setUriCompliance(
         UriCompliance.RFC3986.with(
-            "names with slashes", UriCompliance.Violation.AMBIGUOUS_PATH_SEPARATOR));
+            "names with slashes, and paths put together with one too many",
+            UriCompliance.Violation.AMBIGUOUS_PATH_SEPARATOR,
+            UriCompliance.Violation.AMBIGUOUS_EMPTY_SEGMENT));
     HttpConnectionFactory plain = new HttpConnectionFactory(http);
     ServerConnector connector =
         settings

@@ -69,6 +69,12 @@ final class RequestBody {
     if (!ACCEPTED.contains(base) && !base.endsWith("+json")) {
       throw new Refusal(Fault.MEDIA_TYPE, "the body is '" + type + "', wanted is application/json");
     }
+    String transfer = header(HttpHeader.TRANSFER_ENCODING);
+    if (!transfer.isEmpty() && !transfer.equalsIgnoreCase("chunked")) {
+      throw new Refusal(
+          Fault.MEDIA_TYPE,
+          "the body is transferred as '" + transfer + "', this server takes 'chunked' only");
+    }
     String encoding = header(HttpHeader.CONTENT_ENCODING);
     if (!encoding.isEmpty() && !encoding.equalsIgnoreCase("identity")) {
       throw new Refusal(

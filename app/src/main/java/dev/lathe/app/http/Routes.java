@@ -1,6 +1,7 @@
 package dev.lathe.app.http;
 
 import dev.lathe.app.http.Route.Method;
+import dev.lathe.compute.Nearest;
 import dev.lathe.platform.access.Operation;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -12,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 
 /// All routes of a server, found by method and path.
 public final class Routes {
@@ -62,7 +62,7 @@ public final class Routes {
 
   /// The route of a request; `HEAD` is answered as `GET`.
   ///
-  /// @param path as sent, without query
+  /// @param path without query, with slashes of names still encoded
   /// @throws Refusal when there is none
   Match find(String method, String path) {
     String wanted = method.equals("HEAD") ? "GET" : method;
@@ -74,17 +74,35 @@ public final class Routes {
     }
     if (matches.isEmpty()) {
       throw new Refusal(
-          Fault.NOT_FOUND, "there is no path '" + path + "': /openapi.json lists what there is");
+          Fault.NOT_FOUND,
+          "there is no path '%s'%s: /openapi.json lists what there is"
+              .formatted(path, Nearest.hint(path, fixed.keySet())));
     }
     throw new Refusal(
         Fault.METHOD_NOT_ALLOWED,
         "the path '%s' has no method %s, it has %s"
-            .formatted(
-                path,
-                method,
-                matches.stream()
-                    .map(each -> each.route.method().name())
-                    .collect(Collectors.joining(", "))));
+            .formatted(path, method, String.join(", ", methods(matches))));
+  }
+
+  private static List<String> methods(List<Match> matches) {
+    return matches.stream().map(each -> each.route.method().name()).sorted().toList();
+  }
+
+  /// What the header `Allow` says of a path, of all paths where it is `*`; nothing where there is
+  /// no such path.
+  Optional<String> allowed(String path) {
+    Set<String> methods = new TreeSet<>(methods(matches(path)));
+    if (path.equals("*")) {
+      all.forEach(route -> methods.add(route.method().name()));
+    }
+    if (methods.isEmpty()) {
+      return Optional.empty();
+    }
+    if (methods.contains("GET")) {
+      methods.add("HEAD");
+    }
+    methods.add("OPTIONS");
+    return Optional.of(String.join(", ", methods));
   }
 
   /// How errors are written below a path: as by the routes that begin as it does, so that a client
@@ -119,7 +137,7 @@ public final class Routes {
     }
     Map<String, String> segments = new HashMap<>();
     for (int i = 0; i < wanted.length; i++) {
-      if (wanted[i].startsWith("{")) {
+      if (wanted[i].startsWith("{") && !found[i].isEmpty()) {
         segments.put(wanted[i].substring(1, wanted[i].length() - 1), decoded(found[i]));
       } else if (!wanted[i].equals(found[i])) {
         return Optional.empty();

@@ -742,6 +742,61 @@ class HttpServerTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "GET /open HTTP/1.2 | 505 | speaks HTTP/1.1",
+        "PRI * HTTP/2.0 | 426 | speaks HTTP/1.1",
+        "GET /open?LONG HTTP/1.1 | 414 | too large",
+        "GET /open/ HTTP/1.1 | 404 | did you mean '/open'",
+        "GET //open HTTP/1.1 | 404 | did you mean '/open'",
+        "GET /list/ HTTP/1.1 | 404 | there is no path '/list/'",
+        "GET /x/../o%70en HTTP/1.1 | 200 | open",
+        "GET /list/a%2fb HTTP/1.1 | 200 | a/b",
+        "GET /list/%252e HTTP/1.1 | 400 | Ambiguous URI path encoding",
+        "GET http://localhost/open HTTP/1.1 | 200 | open",
+        "GET /open HTTP/1.0 | 200 | open",
+        "TRACE /open HTTP/1.1 | 405 | it has GET"
+      })
+  void whateverAProxySendsIsAnsweredClearly(String line, int status, String text)
+      throws IOException {
+    try (Wire wire = new Wire(start())) {
+      wire.lines(line.replace("LONG", "x".repeat(20_000)), "Host: localhost");
+
+      Wire.Answer answer = wire.read();
+      assertThat(answer.status()).isEqualTo(status);
+      assertThat(answer.body()).contains(text).doesNotContain("defect");
+    }
+  }
+
+  @Test
+  void methodsOfAPathAreToldWithARefusalAndWhereAskedFor() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      assertThat(wire.get("/echo").read().header("Allow")).isEqualTo("OPTIONS, POST");
+      for (String path : List.of("/open", "*")) {
+        wire.lines("OPTIONS " + path + " HTTP/1.1", "Host: localhost");
+        Wire.Answer answer = wire.read();
+        assertThat(answer.status()).isEqualTo(204);
+        assertThat(answer.header("Allow"))
+            .isEqualTo(path.equals("*") ? "GET, HEAD, OPTIONS, POST" : "GET, HEAD, OPTIONS");
+      }
+      wire.lines("OPTIONS /nothing HTTP/1.1", "Host: localhost");
+      assertThat(wire.read().status()).isEqualTo(404);
+    }
+  }
+
+  @Test
+  void onlyChunksAreATransferEncoding() throws IOException {
+    try (Wire wire = new Wire(start())) {
+      wire.lines("POST /echo HTTP/1.1", "Host: localhost", "Transfer-Encoding: gzip, chunked");
+      wire.write("0\r\n\r\n");
+
+      assertThat(wire.read())
+          .matches(each -> each.status() == 415 && each.body().contains("'gzip, chunked'"));
+    }
+  }
+
   @Test
   void everyRequestIsLoggedByItsRoute() throws Exception {
     try (Wire wire = new Wire(start())) {
