@@ -66,7 +66,7 @@ public final class Serving {
   /// @param registry takes the figures of what is asked and answered
   public Serving(ServedModels models, Duration maxTime, MeterRegistry registry) {
     this.models = models;
-    this.traffic = new Traffic(registry, models::nameOf);
+    this.traffic = new Traffic(registry, models);
     this.maxTime = maxTime;
   }
 

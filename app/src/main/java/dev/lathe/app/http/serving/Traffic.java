@@ -3,24 +3,32 @@ package dev.lathe.app.http.serving;
 import dev.lathe.platform.gateway.Answers;
 import dev.lathe.platform.gateway.Reply;
 import dev.lathe.platform.gateway.ReplyStream;
+import dev.lathe.platform.gateway.ServedModels;
 import dev.lathe.platform.gateway.TokenListener;
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// What is asked of each adapter version, and how it is answered. Any number of threads.
 public final class Traffic {
-  /// Adapters that the figures tell apart; later ones are counted together.
+  /// Adapters that the figures tell apart. For more, the figures of those that are no longer loaded
+  /// are given up; what is still too much is counted together.
   private static final int MOST_LABELS = 64;
 
   private static final String OTHER = "other";
@@ -32,22 +40,14 @@ public final class Traffic {
       millis(100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000);
 
   private final MeterRegistry registry;
-  private final Names names;
+  private final ServedModels models;
   private final Map<String, Tally> tallies = new ConcurrentHashMap<>();
   private final Map<String, Figures> figures = new ConcurrentHashMap<>();
 
-  /// The name of an adapter version.
-  @FunctionalInterface
-  interface Names {
-    /// @param id null for the base
-    /// @return nothing when the version is gone
-    Optional<String> of(@Nullable String id);
-  }
-
   /// @param registry takes the figures
-  Traffic(MeterRegistry registry, Names names) {
+  Traffic(MeterRegistry registry, ServedModels models) {
     this.registry = registry;
-    this.names = names;
+    this.models = models;
   }
 
   private static Duration[] millis(long... each) {
@@ -62,7 +62,17 @@ public final class Traffic {
 
   /// The figures under one label.
   private record Figures(
-      String label, Timer first, Timer next, Timer whole, Counter prompt, Counter output) {}
+      Timer first,
+      Timer next,
+      Timer whole,
+      Counter prompt,
+      Counter output,
+      Map<Reply.Ending, Counter> endings) {
+    Stream<Meter> all() {
+      return Stream.concat(
+          Stream.of(first, next, whole, prompt, output), endings.values().stream());
+    }
+  }
 
   /// One request under way; whoever begins it closes it.
   final class Span implements TokenListener, AutoCloseable {
@@ -86,8 +96,7 @@ public final class Traffic {
         under.prompt.increment(reply.promptTokens());
         under.output.increment(reply.outputTokens());
         under.whole.record((long) (reply.seconds() * 1e9), TimeUnit.NANOSECONDS);
-        String end = reply.ending().name().toLowerCase(Locale.ROOT);
-        registry.counter("lathe.answers", "adapter", under.label, "end", end).increment();
+        Objects.requireNonNull(under.endings.get(reply.ending())).increment();
       }
     }
 
@@ -109,7 +118,7 @@ public final class Traffic {
         tallies.computeIfAbsent(
             adapter == null ? BASE : adapter, _ -> new Tally(new AtomicInteger(), new LongAdder()));
     tally.inFlight.incrementAndGet();
-    return new Span(tally, figures(names.of(adapter).orElse(OTHER)));
+    return new Span(tally, figures(models.nameOf(adapter).orElse(OTHER)));
   }
 
   private Figures figures(String label) {
@@ -118,19 +127,38 @@ public final class Traffic {
       return known;
     }
     synchronized (figures) {
-      String bounded = figures.size() < MOST_LABELS ? label : OTHER;
-      return figures.computeIfAbsent(bounded, this::begun);
+      boolean own = label.equals(models.base()) || label.equals(OTHER) || hasRoom();
+      return figures.computeIfAbsent(own ? label : OTHER, this::begun);
     }
   }
 
+  /// Whether one more adapter can have figures of its own.
+  private boolean hasRoom() {
+    Set<String> labels = new HashSet<>(figures.keySet());
+    labels.removeAll(Set.of(OTHER, models.base()));
+    if (labels.size() < MOST_LABELS) {
+      return true;
+    }
+    models.adapters().forEach(each -> labels.remove(each.name()));
+    for (String gone : labels) {
+      Objects.requireNonNull(figures.remove(gone)).all().forEach(registry::remove);
+    }
+    return !labels.isEmpty();
+  }
+
   private Figures begun(String label) {
+    Map<Reply.Ending, Counter> endings = new EnumMap<>(Reply.Ending.class);
+    for (Reply.Ending each : Reply.Ending.values()) {
+      String end = each.name().toLowerCase(Locale.ROOT);
+      endings.put(each, registry.counter("lathe.answers", "adapter", label, "end", end));
+    }
     return new Figures(
-        label,
         timer("lathe.time.to.first.token", "from asking to the first token", label, WAITS),
         timer("lathe.inter.token", "between one token and the next", label, STEPS),
         timer("lathe.answer", "from asking to the end of the answer", label, ANSWERS),
         counter("lathe.prompt.tokens", "tokens of prompts", label),
-        counter("lathe.output.tokens", "tokens generated", label));
+        counter("lathe.output.tokens", "tokens generated", label),
+        endings);
   }
 
   private Timer timer(String name, String meaning, String label, Duration[] bounds) {

@@ -134,11 +134,13 @@ class MetricsTest {
 
   @Test
   void callersCannotMakeMoreSeriesThanThereAreRoutesAndSomeAdapters() throws IOException {
-    for (int i = 0; i < 90; i++) {
-      String name = "a" + i;
-      service.models().load(name, RunningService.adapter(model, folder.resolve(name), i));
-      chat(name, 1);
-      service.models().unload(name);
+    for (int i = 0; i < 70; i++) {
+      answerOneToken("a" + i, i);
+    }
+    chat("tiny", 3);
+    for (int i = 0; i < 80; i++) {
+      String body = "{'model': 'unknown-%d', 'prompt': 'a'}".formatted(i);
+      assertThat(service.post("/v1/completions", body).status()).isEqualTo(404);
     }
     try (Wire wire = new Wire(service.address())) {
       for (int i = 0; i < 20; i++) {
@@ -149,12 +151,32 @@ class MetricsTest {
     Map<String, Double> values = scrape();
 
     assertThat(values.keySet().stream().filter(key -> key.startsWith("lathe_output_tokens_total")))
-        .hasSizeLessThanOrEqualTo(65);
-    assertThat(values.get("lathe_output_tokens_total{adapter=\"other\"}")).isEqualTo(26);
+        .hasSize(66);
+    assertThat(values.get("lathe_output_tokens_total{adapter=\"other\"}")).isEqualTo(6);
+    assertThat(values.get("lathe_output_tokens_total{adapter=\"tiny\"}")).isEqualTo(3);
     assertThat(
             values.keySet().stream()
                 .filter(key -> key.startsWith("lathe_http_requests_seconds_count")))
         .hasSizeLessThan(10);
+  }
+
+  private void answerOneToken(String name, int seed) {
+    service.models().load(name, RunningService.adapter(model, folder.resolve(name), seed));
+    chat(name, 1);
+  }
+
+  @Test
+  void anAdapterThatIsUnloadedMakesRoomForTheFiguresOfAnother() throws IOException {
+    for (int i = 0; i < 90; i++) {
+      answerOneToken("a" + i, i);
+      service.models().unload("a" + i);
+    }
+    Set<String> keys = scrape().keySet();
+
+    assertThat(keys).contains("lathe_output_tokens_total{adapter=\"a89\"}");
+    assertThat(keys).noneMatch(key -> key.contains("other") || key.contains("\"a0\""));
+    assertThat(keys.stream().filter(key -> key.startsWith("lathe_answers_total")))
+        .hasSizeLessThanOrEqualTo(4 * 64);
   }
 
   @Test
