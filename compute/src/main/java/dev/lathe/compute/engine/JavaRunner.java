@@ -30,8 +30,10 @@ final class JavaRunner implements Runner {
     this.config = config;
     this.arena = arena;
     this.workers = workers;
-    DecoderWeights weights =
-        DecoderWeights.load(config, source, settings.weightStorage(), arena, workers);
+    DecoderWeights weights;
+    try (WarmUp _ = WarmUp.begin(config, source, settings, kernel)) {
+      weights = DecoderWeights.load(config, source, settings.weightStorage(), arena, workers);
+    }
     cache =
         new KvCache(
             settings.kvFormat(),
