@@ -8,6 +8,7 @@ import dev.lathe.compute.weights.WeightSource;
 import dev.lathe.compute.weights.WeightTensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -103,15 +104,21 @@ final class GgufWeights implements WeightSource {
 
   private WeightTensor permute(String name, WeightTensor tensor, int heads) {
     DType type = tensor.type();
-    long row = type.bytes(tensor.columns());
+    int row = Math.toIntExact(type.bytes(tensor.columns()));
     int half = config.headWidth() / 2;
     MemorySegment copy = arena.allocate(tensor.data().byteSize(), 64);
+    // Through the heap: few long copies between, and many short ones inside of it, which cost
+    // least.
+    byte[] stored = new byte[Math.multiplyExact(config.headWidth(), row)];
+    byte[] moved = new byte[stored.length];
     for (int head = 0; head < heads; head++) {
-      long start = (long) head * config.headWidth();
+      long at = (long) head * stored.length;
+      MemorySegment.copy(tensor.data(), ValueLayout.JAVA_BYTE, at, stored, 0, stored.length);
       for (int i = 0; i < config.headWidth(); i++) {
-        long source = start + 2L * (i % half) + i / half;
-        MemorySegment.copy(tensor.data(), source * row, copy, (start + i) * row, row);
+        int source = 2 * (i % half) + i / half;
+        System.arraycopy(stored, source * row, moved, i * row, row);
       }
+      MemorySegment.copy(moved, 0, copy, ValueLayout.JAVA_BYTE, at, moved.length);
     }
     return new WeightTensor(name, type, List.copyOf(tensor.shape()), copy.asReadOnly());
   }

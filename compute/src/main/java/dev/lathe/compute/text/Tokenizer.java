@@ -25,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /// Text to token ids and back, for one model.
@@ -57,9 +58,9 @@ public final class Tokenizer implements AutoCloseable {
   private final FutureTask<String> sha256;
 
   /// @param identity what [#sha256] hashes: when it is asked for, or once a start is over
-  private Tokenizer(TokenizerJson definition, byte[] identity) {
+  private Tokenizer(TokenizerJson definition, Supplier<byte[]> identity) {
     this.definition = definition;
-    this.sha256 = new FutureTask<>(() -> sha256(identity));
+    this.sha256 = new FutureTask<>(() -> sha256(identity.get()));
     CompletableFuture.delayedExecutor(HASH_AFTER.toMillis(), TimeUnit.MILLISECONDS).execute(sha256);
     this.added = new AddedTokens(definition.added());
     definition.added().forEach(token -> controlIds.put(token.content(), token.id()));
@@ -88,12 +89,13 @@ public final class Tokenizer implements AutoCloseable {
   /// The tokenizer that a GGUF file's metadata describes.
   public static Tokenizer of(Gguf gguf) {
     TokenizerJson definition = TokenizerJson.of(GgufTokenizer.json(gguf));
-    String identity = definition.plain() + definition.added();
-    return new Tokenizer(definition, identity.getBytes(StandardCharsets.UTF_8));
+    return new Tokenizer(
+        definition,
+        () -> (definition.plain() + definition.added()).getBytes(StandardCharsets.UTF_8));
   }
 
   static Tokenizer of(JsonNode tokenizerJson, byte[] identity) {
-    return new Tokenizer(TokenizerJson.of(tokenizerJson), identity);
+    return new Tokenizer(TokenizerJson.of(tokenizerJson), () -> identity);
   }
 
   /// The ids of a text in which nothing is a control token. Nothing is added before or after.

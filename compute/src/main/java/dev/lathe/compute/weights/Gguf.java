@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /// A GGUF file, version 2 or 3, mapped: typed metadata, and its tensors under their GGUF names
@@ -21,6 +22,7 @@ public final class Gguf implements WeightSource {
   private final Path file;
   private final Map<String, Object> metadata;
   private final WeightSource tensors;
+  private final Map<String, List<String>> decoded = new ConcurrentHashMap<>();
 
   private Gguf(Path file, Map<String, Object> metadata, WeightSource tensors) {
     this.file = file;
@@ -79,12 +81,12 @@ public final class Gguf implements WeightSource {
     return value == null ? OptionalDouble.empty() : OptionalDouble.of(value);
   }
 
-  /// An array of strings, decoded now; empty when absent.
+  /// An array of strings, decoded when first asked for; empty when absent.
   ///
   /// @throws LatheException also when one is not UTF-8
   public List<String> strings(String key) {
     GgufHeader.Strings value = value(key, GgufHeader.Strings.class, "an array of strings");
-    return value == null ? List.of() : value.decoded();
+    return value == null ? List.of() : decoded.computeIfAbsent(key, _ -> value.decoded());
   }
 
   /// An array of integers or booleans of any width, copied; empty when absent.
