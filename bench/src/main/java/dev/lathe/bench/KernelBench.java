@@ -64,8 +64,11 @@ public final class KernelBench {
     long bytes = matrices.stream().mapToLong(PackedMatrix::bytes).sum() + head.bytes();
     System.out.printf("%s, %.1f MB, %s%n", format, bytes * 1e-6, kernel.description());
     for (int count : rows) {
-      Rows x = Rows.of(count, 1536);
+      Rows x = Rows.quantizable(count, 1536);
       Arrays.fill(x.values(), 0.01f);
+      int levels = head.levels();
+      IntStream.range(0, count)
+          .forEach(row -> kernel.quantize(x, row, 0, 1536, levels, scratch[0]));
       Rows y = Rows.of(count, 3072);
       Rows logits = count < 64 ? Rows.of(count, VOCABULARY) : y;
       double best = Double.MAX_VALUE;

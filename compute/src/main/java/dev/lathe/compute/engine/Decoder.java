@@ -68,11 +68,11 @@ final class Decoder {
     this.workers = workers;
     this.maxOutputs = maxOutputs;
     residual = Rows.of(maxRows, config.width());
-    normed = Rows.of(maxRows, config.width());
+    normed = Rows.quantizable(maxRows, config.width());
     qkv = Rows.of(maxRows, Group.QKV.panels(config) * PANEL);
-    attended = Rows.of(maxRows, config.in(Projection.O));
+    attended = Rows.quantizable(maxRows, config.in(Projection.O));
     gateUp = Rows.of(maxRows, Group.GATE_UP.panels(config) * PANEL);
-    gated = Rows.of(maxRows, config.feedForward());
+    gated = Rows.quantizable(maxRows, config.feedForward());
     delta = Rows.of(maxRows, config.width());
     cosines = Rows.of(maxRows, config.headWidth() / 2);
     sines = Rows.of(maxRows, config.headWidth() / 2);
@@ -97,14 +97,18 @@ final class Decoder {
             + config.in(Projection.O)
             + 3L * config.feedForward()
             + config.headWidth();
-    return 4 * (row * maxRows + (long) maxOutputs * config.vocabulary());
+    long integers =
+        Rows.integerBytes(config.width())
+            + Rows.integerBytes(config.in(Projection.O))
+            + Rows.integerBytes(config.feedForward());
+    return (4 * row + integers) * maxRows + 4L * maxOutputs * config.vocabulary();
   }
 
   /// Computes keys, values and the last hidden state of all rows.
   void forward(Batch batch) {
     reserveRanks(batch);
     findRuns(batch);
-    rows(batch.rows, row -> begin(batch, row));
+    rows(batch.rows, (row, worker) -> begin(batch, row));
     for (int layer = 0; layer < config.layers(); layer++) {
       attention(batch, layer);
       mlp(batch, layer);
@@ -116,8 +120,13 @@ final class Decoder {
     if (count > maxOutputs) {
       throw new IllegalArgumentException(count + " rows of logits, room for " + maxOutputs);
     }
-    rows(count, i -> finalNorm(batch.outputRows[first + i], i));
     PackedMatrix head = weights.head();
+    rows(
+        count,
+        (i, worker) -> {
+          finalNorm(batch.outputRows[first + i], i);
+          quantize(head, normed, i, scratch[worker]);
+        });
     workers.run(
         (from, to, worker) ->
             kernel.multiply(head, normed, logits, count, from, to, scratch[worker]),
@@ -143,20 +152,20 @@ final class Decoder {
 
   @FunctionalInterface
   private interface RowWork {
-    void row(int row);
+    void row(int row, int worker);
   }
 
   /// Does something for each row, on the workers when it is worth waking them.
   private void rows(int count, RowWork work) {
     if (count < SHARED_ROWS) {
       for (int row = 0; row < count; row++) {
-        work.row(row);
+        work.row(row, 0);
       }
     } else {
       workers.run(
           (first, last, worker) -> {
             for (int row = first; row < last; row++) {
-              work.row(row);
+              work.row(row, worker);
             }
           },
           count,
@@ -185,6 +194,20 @@ final class Decoder {
     }
   }
 
+  /// Normalises the residuals of all rows for the product with `consumer`.
+  private void norm(Batch batch, float[] weight, PackedMatrix consumer) {
+    rows(
+        batch.rows,
+        (row, worker) -> {
+          norm(residual, row, weight, normed, row);
+          quantize(consumer, normed, row, scratch[worker]);
+        });
+  }
+
+  private void quantize(PackedMatrix consumer, Rows x, int row, Scratch room) {
+    kernel.quantize(x, row, 0, x.stride(), consumer.levels(), room);
+  }
+
   private void norm(Rows from, int row, float[] weight, Rows to, int toRow) {
     kernel.norm(
         from.values(), from.at(row), weight, config.normEpsilon(), to.values(), to.at(toRow));
@@ -192,16 +215,20 @@ final class Decoder {
 
   private void attention(Batch batch, int layer) {
     DecoderWeights.Layer weight = weights.layer(layer);
-    rows(batch.rows, row -> norm(residual, row, weight.attentionNorm(), normed, row));
+    norm(batch, weight.attentionNorm(), weight.of(Group.QKV));
     product(batch, layer, Group.QKV, normed, qkv, weight.bias());
-    rows(batch.rows, row -> rotate(batch, layer, row));
+    rows(batch.rows, (row, worker) -> rotate(batch, layer, row));
     attend(batch, layer);
+    if (!quantizedByHead()) {
+      PackedMatrix out = weight.of(Group.OUT);
+      rows(batch.rows, (row, worker) -> quantize(out, attended, row, scratch[worker]));
+    }
     product(batch, layer, Group.OUT, attended, delta, null);
   }
 
   private void mlp(Batch batch, int layer) {
     DecoderWeights.Layer weight = weights.layer(layer);
-    rows(batch.rows, row -> norm(residual, row, weight.mlpNorm(), normed, row));
+    norm(batch, weight.mlpNorm(), weight.of(Group.GATE_UP));
     product(batch, layer, Group.GATE_UP, normed, gateUp, null);
     product(batch, layer, Group.DOWN, gated, delta, null);
   }
@@ -219,7 +246,7 @@ final class Decoder {
             int first = firstUnit * together;
             int last = lastUnit * together;
             kernel.multiply(matrix, x, y, batch.rows, first, last, scratch[worker]);
-            finish(group, 0, batch.rows, y, bias, first, last);
+            finish(layer, group, 0, batch.rows, y, bias, first, last, scratch[worker]);
           },
           panels / together,
           chunk(panels) / together);
@@ -242,7 +269,7 @@ final class Decoder {
           for (int row = first; row < last; row++) {
             raise(batch, layer, group, y, row);
           }
-          finish(group, first, last, y, bias, 0, panels);
+          finish(layer, group, first, last, y, bias, 0, panels, scratch[worker]);
         },
         batch.rows,
         2);
@@ -273,13 +300,15 @@ final class Decoder {
   }
 
   private void finish(
+      int layer,
       Group group,
       int firstRow,
       int lastRow,
       Rows y,
       float @Nullable [] bias,
       int first,
-      int last) {
+      int last,
+      Scratch room) {
     int column = first * PANEL;
     int count = (last - first) * PANEL;
     switch (group) {
@@ -297,12 +326,14 @@ final class Decoder {
         }
       }
       case GATE_UP -> {
+        int levels = weights.layer(layer).of(Group.DOWN).levels();
         for (int row = firstRow; row < lastRow; row++) {
           for (int panel = first; panel < last; panel += 2) {
             int gate = y.at(row) + panel * PANEL;
             int to = gated.at(row) + panel / 2 * PANEL;
             kernel.gate(y.values(), gate, gate + PANEL, gated.values(), to, PANEL);
           }
+          kernel.quantize(gated, row, column / 2, count / 2, levels, room);
         }
       }
     }
@@ -345,9 +376,16 @@ final class Decoder {
     }
   }
 
+  /// Whether the heads that attend together are whole blocks of integers.
+  private boolean quantizedByHead() {
+    return config.in(Projection.O) / config.kvHeads() % PANEL == 0;
+  }
+
   private void attend(Batch batch, int layer) {
     int kvHeads = config.kvHeads();
     int group = config.heads() / kvHeads;
+    int columns = group * config.headWidth();
+    int levels = quantizedByHead() ? weights.layer(layer).of(Group.OUT).levels() : 0;
     workers.run(
         (first, last, worker) -> {
           for (int unit = first; unit < last; unit++) {
@@ -365,8 +403,11 @@ final class Decoder {
                 group,
                 qkv,
                 attended,
-                head * group * config.headWidth(),
+                head * columns,
                 scratch[worker]);
+            for (int i = row; i < runs[run + 1]; i++) {
+              kernel.quantize(attended, i, head * columns, columns, levels, scratch[worker]);
+            }
           }
         },
         runCount * kvHeads,

@@ -94,6 +94,31 @@ public enum Format {
     return scale != Scale.NONE;
   }
 
+  /// The most that an activation may be as an integer, 0 where products are of floats: what lets
+  /// the sum over half the inputs of one scale, [#center] the largest weight, fit 16 bits.
+  int levels() {
+    return switch (bits) {
+      case 4 -> 255;
+      case 5, 6 -> 127;
+      default -> 0;
+    };
+  }
+
+  /// The middle of the integers' range.
+  int center() {
+    return 1 << bits - 1;
+  }
+
+  /// Whether a least value is added once the integers count from [#center].
+  boolean hasLeast() {
+    return zero != center();
+  }
+
+  /// Rows of eight low bits each that share a scale.
+  int wordsPerScale() {
+    return scale == Scale.BYTES ? 2 : 4;
+  }
+
   /// Rows of words in a block that hold the low bits, or whole values.
   int lowRows() {
     return switch (bits) {

@@ -23,9 +23,21 @@ public sealed interface Kernel permits VectorKernel, ScalarKernel {
   /// What runs, for messages: `vector, 16 lanes` or `scalar`.
   String description();
 
-  /// `y[r, n] = sum over k of x[r, k] w[n, k]` for the outputs of panels `[first, last)`.
+  /// Rounds `count` activations of a row, in blocks of 32, to integers in `[-levels, levels]` times
+  /// the scale at which the block's largest one becomes `levels`. A block with a value that is not
+  /// finite gets a scale that is none.
   ///
-  /// @param x `[rows, K rounded up to panels]`, zero behind K
+  /// @param x rows with room for integers; receives them
+  /// @param column first of them, a multiple of 32
+  /// @param count a multiple of 32
+  /// @param levels 0 does nothing
+  /// @param scratch of the calling thread
+  void quantize(Rows x, int row, int column, int count, int levels, Scratch scratch);
+
+  /// `y[r, n] = sum over k of x[r, k] w[n, k]` for the outputs of panels `[first, last)`; panels of
+  /// 4 to 6 bits take the integers of x, all others its floats.
+  ///
+  /// @param x `[rows, K rounded up to panels]`, zero behind K; quantised to [PackedMatrix#levels]
   /// @param y `[rows, N rounded up to panels]`
   /// @param scratch of the calling thread
   void multiply(PackedMatrix w, Rows x, Rows y, int rows, int first, int last, Scratch scratch);

@@ -31,11 +31,18 @@ public final class PackedMatrix {
   private final int inputs;
   private final MemorySegment data;
   private final Panel[] panels;
+  private final int levels;
 
   private PackedMatrix(int inputs, MemorySegment data, Panel[] panels) {
     this.inputs = inputs;
     this.data = data;
     this.panels = panels;
+    this.levels =
+        Arrays.stream(panels)
+            .mapToInt(panel -> panel.format().levels())
+            .filter(most -> most > 0)
+            .min()
+            .orElse(0);
   }
 
   /// An empty matrix, to be filled with [#pack].
@@ -78,6 +85,11 @@ public final class PackedMatrix {
 
   public long bytes() {
     return data.byteSize();
+  }
+
+  /// The largest integer that activations become for this matrix; 0 when it takes floats only.
+  public int levels() {
+    return levels;
   }
 
   Panel panel(int panel) {

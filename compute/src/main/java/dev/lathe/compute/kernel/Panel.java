@@ -13,10 +13,9 @@ import java.lang.foreign.ValueLayout;
 ///           F32    1 value   row k
 ///           BF16   2 values  row k / 2, the even one in the lower half
 ///           8 bits 4 values  row k / 4, byte k % 4
-///           4 bits 8 values  row k / 8, byte k % 4, the lower half of it if k % 8 < 4
+///           4 bits 8 values  row k / 8, the even ones in the lower half, the first one lowest
 ///           5, 6   as 4 bits
-/// high    for each block of 5 or 6 bits: one or two rows with the other bits of all k, in byte k % 4,
-///         the least k lowest
+/// high    for each block of 5 or 6 bits: one or two rows with the other bits of all k, likewise
 /// ```
 ///
 /// A column pair `c, 16 + c` lies in one word where one number for each output is a half float: the
@@ -203,20 +202,29 @@ final class Panel {
       return;
     }
     for (int i = 0; i < 4; i++) {
-      int low = quads[2 * i] & 0x0F0F0F0F | (quads[2 * i + 1] & 0x0F0F0F0F) << 4;
-      words[column + i * PackedMatrix.PANEL] = low;
+      words[column + i * PackedMatrix.PANEL] =
+          halves(quads[2 * i], 0, 4) | halves(quads[2 * i + 1], 0, 4) << 8;
     }
     int more = format.highRows();
     int perRow = 8 / Math.max(1, more);
-    int mask = more == 1 ? 0x01010101 : 0x03030303;
     int above = (int) high(b) / Integer.BYTES + c;
     for (int row = 0; row < more; row++) {
       int bits = 0;
       for (int i = 0; i < perRow; i++) {
-        bits |= (quads[row * perRow + i] >>> 4 & mask) << i * more;
+        bits |= halves(quads[row * perRow + i], 4, more) << 2 * more * i;
       }
       words[above + row * PackedMatrix.PANEL] = bits;
     }
+  }
+
+  /// `bits` bits from bit `from` on of four integers: those of the first and third one at the
+  /// beginning of the lower half, those of the others at that of the upper half.
+  private static int halves(int quad, int from, int bits) {
+    int mask = (1 << bits) - 1;
+    int t = quad >>> from;
+    int even = t & mask | (t >>> 16 & mask) << bits;
+    int odd = t >>> 8 & mask | (t >>> 24 & mask) << bits;
+    return even | odd << 16;
   }
 
   // ---- reading, one value at a time
@@ -246,23 +254,48 @@ final class Panel {
     }
   }
 
+  /// The product of one output with a row's integers, as `IntegerPanels` computes it.
+  float product(int column, int[] x, int at) {
+    float sum = 0;
+    int values = 8 * format.wordsPerScale();
+    for (int k = 0; k < inputs; k += values) {
+      int b = k / Format.BLOCK;
+      int block = at + b * Rows.BLOCK_INTS;
+      int whole = 0;
+      for (int i = k % Format.BLOCK; i < k % Format.BLOCK + values; i++) {
+        int pair = x[block + i / 2 * Rows.TILE];
+        int activation = i % 2 == 0 ? (short) pair : pair >> 16;
+        whole += (integer(column, b, i) - format.center()) * activation;
+      }
+      float scale = scale(column, b, k % Format.BLOCK);
+      float scales = scale * Float.intBitsToFloat(x[block + Rows.SCALE * Rows.TILE]);
+      if (format.hasLeast()) {
+        float least = Math.fma(scale, format.center() - format.zero, least(column, b));
+        float all = Float.intBitsToFloat(x[block + Rows.SUM * Rows.TILE]);
+        sum += Math.fma(whole, scales, least * all);
+      } else {
+        sum = Math.fma(whole, scales, sum);
+      }
+    }
+    return sum;
+  }
+
   private int word(long words, int row) {
     return data.get(PackedMatrix.INT, words + (long) row * Format.ROW);
   }
 
   private int integer(int column, int b, int k) {
     long words = values(b) + column * 4L;
-    int byteShift = k % 4 * 8;
     if (format.bits == 8) {
-      return word(words, k / 4) >>> byteShift & 0xFF;
+      return word(words, k / 4) >>> k % 4 * 8 & 0xFF;
     }
-    int low = word(words, k / 8) >>> byteShift + k / 4 % 2 * 4 & 15;
+    int low = word(words, k / 8) >>> k % 2 * 16 + k % 8 / 2 * 4 & 15;
     int more = format.highRows();
     if (more == 0) {
       return low;
     }
-    int perRow = 8 / more;
-    int bits = word(high(b) + column * 4L, k / 4 / perRow) >>> byteShift + k / 4 % perRow * more;
+    int perRow = 32 / more;
+    int bits = word(high(b) + column * 4L, k / perRow) >>> k % 2 * 16 + k % perRow / 2 * more;
     return low | (bits & (1 << more) - 1) << 4;
   }
 

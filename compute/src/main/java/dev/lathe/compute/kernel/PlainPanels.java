@@ -62,40 +62,21 @@ final class PlainPanels {
     }
   }
 
-  /// One row of activations times `blocks` blocks.
-  ///
-  /// @param add continues the sums that `y` holds instead of beginning at zero
-  static void dot(
-      Panel panel,
-      int first,
-      int blocks,
-      int column,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      boolean add) {
+  /// One row of activations times all `blocks` blocks.
+  static void dot(Panel panel, int blocks, int column, float[] x, int xAt, float[] y, int yAt) {
     if (panel.format() == Format.F32) {
-      dotF32(panel, first, blocks, column, x, xAt, y, yAt, add);
+      dotF32(panel, blocks, column, x, xAt, y, yAt);
     } else {
-      dotBf16(panel, first, blocks, column, x, xAt, y, yAt, add);
+      dotBf16(panel, blocks, column, x, xAt, y, yAt);
     }
   }
 
   private static void dotF32(
-      Panel panel,
-      int first,
-      int blocks,
-      int column,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      boolean add) {
+      Panel panel, int blocks, int column, float[] x, int xAt, float[] y, int yAt) {
     MemorySegment data = OffHeap.of(panel.data());
-    long start = panel.values(first) + column * 4L;
-    FloatVector a0 = add ? FloatVector.fromArray(F, y, yAt + column) : FloatVector.zero(F);
-    FloatVector a1 = add ? FloatVector.fromArray(F, y, yAt + 16 + column) : FloatVector.zero(F);
+    long start = panel.values(0) + column * 4L;
+    FloatVector a0 = FloatVector.zero(F);
+    FloatVector a1 = FloatVector.zero(F);
     for (int k = 0; k < blocks * Format.BLOCK; k++) {
       long at = start + (long) k * Format.ROW;
       FloatVector e = FloatVector.broadcast(F, x[xAt + k]);
@@ -107,20 +88,12 @@ final class PlainPanels {
   }
 
   private static void dotBf16(
-      Panel panel,
-      int first,
-      int blocks,
-      int column,
-      float[] x,
-      int xAt,
-      float[] y,
-      int yAt,
-      boolean add) {
+      Panel panel, int blocks, int column, float[] x, int xAt, float[] y, int yAt) {
     MemorySegment data = OffHeap.of(panel.data());
-    long start = panel.values(first) + column * 4L;
+    long start = panel.values(0) + column * 4L;
     IntVector upper = IntVector.broadcast(I, UPPER);
-    FloatVector a0 = add ? FloatVector.fromArray(F, y, yAt + column) : FloatVector.zero(F);
-    FloatVector a1 = add ? FloatVector.fromArray(F, y, yAt + 16 + column) : FloatVector.zero(F);
+    FloatVector a0 = FloatVector.zero(F);
+    FloatVector a1 = FloatVector.zero(F);
     for (int i = 0; i < blocks * (Format.BLOCK / 2); i++) {
       long at = start + (long) i * Format.ROW;
       IntVector v0 = IntVector.fromMemorySegment(I, data, at, LE);

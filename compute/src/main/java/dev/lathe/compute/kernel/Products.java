@@ -2,70 +2,94 @@ package dev.lathe.compute.kernel;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// Products with packed matrices on the Vector API. One or two rows are multiplied while the
-/// weights are decoded; from three rows on, a piece of a panel is decoded into the first-level
-/// cache and all rows are multiplied with it.
+/// Products with packed matrices on the Vector API. Where they are of floats, one or two rows are
+/// multiplied while the weights are decoded; from three rows on, a piece of a panel is decoded into
+/// the first-level cache and all rows are multiplied with it.
 final class Products {
   private static final int LANES = FloatVector.SPECIES_PREFERRED.length();
   private static final int DIRECT_ROWS = 2;
   private static final int LINE = 64;
 
-  /// Weights that are read ahead at once: half of a usual second-level cache at most.
-  private static final int AHEAD_BYTES = 256 << 10;
+  /// Weights that are read ahead at once: a part of a usual second-level cache.
+  private static final int AHEAD_BYTES = 96 << 10;
 
   private Products() {}
 
   static void multiply(
       PackedMatrix w, Rows x, Rows y, int rows, int first, int last, Scratch scratch) {
-    if (rows <= DIRECT_ROWS) {
-      for (int panel = first; panel < last; panel++) {
-        direct(w, w.panel(panel), x, y, rows, panel, scratch);
-      }
-      return;
-    }
     for (int from = first, to; from < last; from = to) {
       to = from;
       long bytes = 0;
       while (to < last && (to == from || bytes + w.panel(to).bytes() <= AHEAD_BYTES)) {
-        scratch.seen ^= readAhead(w.panel(to).data(), 0, w.panel(to).bytes());
+        if (rows > DIRECT_ROWS || w.panel(to).format().levels() > 0) {
+          scratch.seen ^= readAhead(w.panel(to).data(), 0, w.panel(to).bytes());
+        }
         bytes += w.panel(to).bytes();
         to++;
       }
-      decoded(w, x, y, rows, from, to, scratch);
+      integers(w, x, y, rows, from, to, scratch);
+      floats(w, x, y, rows, from, to, scratch);
     }
   }
 
-  private static void direct(
-      PackedMatrix w, Panel panel, Rows x, Rows y, int rows, int index, Scratch scratch) {
+  /// The panels that are multiplied with floats.
+  private static void floats(
+      PackedMatrix w, Rows x, Rows y, int rows, int from, int to, Scratch scratch) {
+    if (rows > DIRECT_ROWS) {
+      decoded(w, x, y, rows, from, to, scratch);
+      return;
+    }
+    for (int panel = from; panel < to; panel++) {
+      if (w.panel(panel).format().levels() == 0) {
+        direct(w, w.panel(panel), x, y, rows, panel);
+      }
+    }
+  }
+
+  private static void direct(PackedMatrix w, Panel panel, Rows x, Rows y, int rows, int index) {
+    int blocks = Format.blocks(w.inputs());
+    for (int row = 0; row < rows; row++) {
+      int yAt = y.at(row) + index * PackedMatrix.PANEL;
+      for (int column = 0; column < 16; column += LANES) {
+        if (panel.format().isQuantized()) {
+          BytePanels.dot(panel, blocks, column, x.values(), x.at(row), y.values(), yAt);
+        } else {
+          PlainPanels.dot(panel, blocks, column, x.values(), x.at(row), y.values(), yAt);
+        }
+      }
+    }
+  }
+
+  private static void integers(
+      PackedMatrix w, Rows x, Rows y, int rows, int from, int to, Scratch scratch) {
     int blocks = Format.blocks(w.inputs());
     int step = Scratch.SCALED_INPUTS / Format.BLOCK;
-    for (int first = 0; first < blocks; first += step) {
-      int count = Math.min(step, blocks - first);
-      if (!panel.format().scale.isDirect()) {
-        Scales.decode(panel, first, count, scratch.scales);
+    for (int index = from; index < to; index++) {
+      Panel panel = w.panel(index);
+      if (panel.format().levels() == 0) {
+        continue;
       }
       for (int row = 0; row < rows; row++) {
-        int xAt = x.at(row) + first * Format.BLOCK;
-        int yAt = y.at(row) + index * PackedMatrix.PANEL;
+        int at = y.at(row) + index * PackedMatrix.PANEL;
+        Arrays.fill(y.values(), at, at + PackedMatrix.PANEL, 0);
+      }
+      for (int first = 0; first < blocks; first += step) {
+        int count = Math.min(step, blocks - first);
         for (int column = 0; column < 16; column += LANES) {
-          if (panel.format().isQuantized()) {
-            QuantizedPanels.dot(
-                panel,
-                first,
-                count,
-                column,
-                scratch.scales,
-                x.values(),
-                xAt,
-                y.values(),
-                yAt,
-                first > 0);
-          } else {
-            PlainPanels.dot(
-                panel, first, count, column, x.values(), xAt, y.values(), yAt, first > 0);
-          }
+          IntegerPanels.multiply(
+              panel,
+              first,
+              count,
+              column,
+              x,
+              rows,
+              y.values(),
+              y.at(0) + index * PackedMatrix.PANEL,
+              y.stride(),
+              scratch);
         }
       }
     }
@@ -91,10 +115,13 @@ final class Products {
       int count = Math.min(step, blocks - first);
       for (int index = from; index < to; index++) {
         Panel panel = w.panel(index);
+        if (panel.format().levels() > 0) {
+          continue;
+        }
         Scales.decode(panel, first, count, scratch.scales);
         for (int column = 0; column < 16; column += LANES) {
           if (panel.format().isQuantized()) {
-            QuantizedPanels.decode(panel, first, count, column, scratch.scales, scratch.weights);
+            BytePanels.decode(panel, first, count, column, scratch.scales, scratch.weights);
           } else {
             PlainPanels.decode(panel, first, count, column, scratch.weights);
           }

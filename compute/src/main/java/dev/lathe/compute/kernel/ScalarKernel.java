@@ -11,10 +11,71 @@ public final class ScalarKernel implements Kernel {
   }
 
   @Override
+  public void quantize(Rows x, int row, int column, int count, int levels, Scratch scratch) {
+    if (levels == 0) {
+      return;
+    }
+    for (int block = column / Format.BLOCK; block < (column + count) / Format.BLOCK; block++) {
+      int from = x.at(row) + block * Format.BLOCK;
+      int largest = 0;
+      for (int i = 0; i < Format.BLOCK; i++) {
+        largest = Math.max(largest, Float.floatToRawIntBits(x.values()[from + i]) & 0x7FFFFFFF);
+      }
+      float factor = factor(largest, levels);
+      int[] rounded = new int[Format.BLOCK];
+      for (int i = 0; i < Format.BLOCK; i++) {
+        rounded[i] = Float.floatToRawIntBits(x.values()[from + i] * factor + Exponential.ROUND);
+      }
+      int to = x.integersAt(row) + block * Rows.BLOCK_INTS;
+      putIntegers(rounded, Float.intBitsToFloat(largest) / levels, x.integers(), to);
+    }
+  }
+
+  /// @param rounded 32 words, the integers in their lower halves
+  static void putIntegers(int[] rounded, float scale, int[] out, int to) {
+    int even = 0;
+    int odd = 0;
+    for (int i = 0; i < 16; i++) {
+      int first = (short) rounded[2 * i];
+      int second = (short) rounded[2 * i + 1];
+      out[to + i * Rows.TILE] = pair(first, second);
+      even += first;
+      odd += second;
+      if (i == 7) {
+        out[to + Rows.HALF_LANE_SUMS * Rows.TILE] = pair(even, odd);
+      }
+    }
+    int half = out[to + Rows.HALF_LANE_SUMS * Rows.TILE];
+    out[to + Rows.SCALE * Rows.TILE] = Float.floatToRawIntBits(scale);
+    out[to + Rows.SUM * Rows.TILE] = Float.floatToRawIntBits((even + odd) * scale);
+    out[to + Rows.LANE_SUMS * Rows.TILE] = pair(even, odd);
+    out[to + (Rows.HALF_LANE_SUMS + 1) * Rows.TILE] = pair(even - (short) half, odd - (half >> 16));
+  }
+
+  static int pair(int even, int odd) {
+    return even & 0xFFFF | odd << 16;
+  }
+
+  /// What activations are multiplied with, the largest of whose absolute values has these bits; 0
+  /// where that is too small to divide by.
+  static float factor(int largest, int levels) {
+    float most = Float.intBitsToFloat(largest);
+    return most < 1e-30f ? 0 : levels / most;
+  }
+
+  @Override
   public void multiply(
       PackedMatrix w, Rows x, Rows y, int rows, int first, int last, Scratch scratch) {
     float[] weights = new float[w.inputs()];
     for (int output = first * PackedMatrix.PANEL; output < last * PackedMatrix.PANEL; output++) {
+      Panel panel = w.panel(output / PackedMatrix.PANEL);
+      if (panel.format().levels() > 0) {
+        for (int row = 0; row < rows; row++) {
+          y.values()[y.at(row) + output] =
+              panel.product(output % PackedMatrix.PANEL, x.integers(), x.integersAt(row));
+        }
+        continue;
+      }
       w.row(output, weights, 0);
       for (int row = 0; row < rows; row++) {
         float sum = 0;

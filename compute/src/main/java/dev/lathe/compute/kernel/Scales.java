@@ -8,7 +8,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The scales of a panel's blocks as floats: for each block, or each half of one, 32 scales and 32
-/// least values.
+/// least values. A least value is that of an integer in the middle of the range, see
+/// [Format#center].
 final class Scales {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
@@ -18,11 +19,6 @@ final class Scales {
   private static final long LEAST = 2 * HALF;
 
   private Scales() {}
-
-  /// Steps of eight inputs that share a scale, as a power of two.
-  static int shift(Format format) {
-    return format.scale == Format.Scale.BYTES ? 1 : 2;
-  }
 
   static void decode(Panel panel, int first, int blocks, MemorySegment out) {
     switch (panel.format().scale) {
@@ -64,6 +60,7 @@ final class Scales {
     MemorySegment out = OffHeap.of(outMemory);
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
+    FloatVector center = FloatVector.broadcast(F, panel.format().center());
     for (int b = 0; b < blocks; b++) {
       long block = panel.scales(first + b);
       long entry = (long) b * Scratch.SCALE_BYTES;
@@ -71,8 +68,9 @@ final class Scales {
         long to = entry + at;
         IntVector pair = IntVector.fromMemorySegment(I, data, block + at, LE);
         IntVector low = pair.lanewise(VectorOperators.LSHL, 16);
-        floats(low, bits, unit).intoMemorySegment(out, to, LE);
-        floats(pair, bits, unit).intoMemorySegment(out, to + LEAST, LE);
+        FloatVector scale = floats(low, bits, unit);
+        scale.intoMemorySegment(out, to, LE);
+        scale.fma(center, floats(pair, bits, unit)).intoMemorySegment(out, to + LEAST, LE);
       }
     }
   }
@@ -83,6 +81,7 @@ final class Scales {
     IntVector bits = IntVector.broadcast(I, Panel.HALF_BITS);
     IntVector low = IntVector.broadcast(I, 0xFF);
     FloatVector unit = FloatVector.broadcast(F, panel.unit());
+    FloatVector center = FloatVector.broadcast(F, panel.format().center());
     for (int b = 0; b < blocks; b++) {
       long head = panel.units(first + b);
       long block = panel.scales(first + b);
@@ -93,9 +92,11 @@ final class Scales {
           IntVector units = IntVector.fromMemorySegment(I, data, head + half + at, LE);
           FloatVector scale = floats(units.lanewise(VectorOperators.LSHL, 16), bits, unit);
           FloatVector least = floats(units, bits, unit).neg();
-          toFloats(word.and(low)).mul(scale).intoMemorySegment(out, entry + half + at, LE);
+          FloatVector own = toFloats(word.and(low)).mul(scale);
+          own.intoMemorySegment(out, entry + half + at, LE);
           word = word.lanewise(VectorOperators.LSHR, 8);
-          toFloats(word.and(low)).mul(least).intoMemorySegment(out, entry + LEAST + half + at, LE);
+          own.fma(center, toFloats(word.and(low)).mul(least))
+              .intoMemorySegment(out, entry + LEAST + half + at, LE);
           word = word.lanewise(VectorOperators.LSHR, 8);
         }
       }

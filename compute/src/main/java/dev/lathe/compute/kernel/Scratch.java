@@ -10,7 +10,7 @@ public final class Scratch {
   static final int INPUTS = 128;
 
   /// Inputs whose scales are decoded at once.
-  static final int SCALED_INPUTS = 256;
+  static final int SCALED_INPUTS = 1024;
 
   /// Bytes of the scales and least values of one panel.
   static final int SCALE_BYTES = 2 * PackedMatrix.PANEL * Float.BYTES;
@@ -20,6 +20,12 @@ public final class Scratch {
 
   /// Scales `[32]` and least values `[32]` of 16 or 32 inputs each.
   final MemorySegment scales;
+
+  /// Sums of a tile over the inputs of each scale.
+  final MemorySegment partial;
+
+  /// One block of activations.
+  final int[] rounded = new int[Format.BLOCK];
 
   final float[] attention;
 
@@ -35,6 +41,7 @@ public final class Scratch {
     long inputs = Math.max(INPUTS, PackedMatrix.padded(headWidth));
     weights = arena.allocate(inputs * Format.ROW, 4096);
     scales = arena.allocate((long) SCALED_INPUTS / 16 * SCALE_BYTES, 64);
+    partial = arena.allocate(IntegerPanels.sumBytes(SCALED_INPUTS), 64);
     this.attention = new float[attention];
   }
 }

@@ -1,12 +1,14 @@
 package dev.lathe.compute.kernel;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The passes on the Vector API, in the width the machine prefers.
 public final class VectorKernel implements Kernel {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
   static final int LANES = F.length();
 
   /// Whether the machine's vectors divide half a panel.
@@ -17,6 +19,32 @@ public final class VectorKernel implements Kernel {
   @Override
   public String description() {
     return "vector, " + LANES + " lanes";
+  }
+
+  @Override
+  public void quantize(Rows x, int row, int column, int count, int levels, Scratch scratch) {
+    if (levels == 0) {
+      return;
+    }
+    int[] rounded = scratch.rounded;
+    IntVector magnitude = IntVector.broadcast(I, 0x7FFFFFFF);
+    FloatVector round = FloatVector.broadcast(F, Exponential.ROUND);
+    for (int block = column / Format.BLOCK; block < (column + count) / Format.BLOCK; block++) {
+      int from = x.at(row) + block * Format.BLOCK;
+      IntVector most = IntVector.zero(I);
+      for (int i = 0; i < Format.BLOCK; i += LANES) {
+        FloatVector v = FloatVector.fromArray(F, x.values(), from + i);
+        most = most.max(v.reinterpretAsInts().and(magnitude));
+      }
+      int largest = most.reduceLanes(VectorOperators.MAX);
+      float factor = ScalarKernel.factor(largest, levels);
+      for (int i = 0; i < Format.BLOCK; i += LANES) {
+        FloatVector v = FloatVector.fromArray(F, x.values(), from + i);
+        v.mul(factor).add(round).reinterpretAsInts().intoArray(rounded, i);
+      }
+      int to = x.integersAt(row) + block * Rows.BLOCK_INTS;
+      ScalarKernel.putIntegers(rounded, Float.intBitsToFloat(largest) / levels, x.integers(), to);
+    }
   }
 
   @Override

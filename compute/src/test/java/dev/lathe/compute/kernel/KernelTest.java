@@ -98,11 +98,31 @@ class KernelTest {
   }
 
   private Rows rows(int count, int width) {
-    Rows rows = Rows.of(count, width);
+    Rows rows = Rows.quantizable(count, width);
     for (int row = 0; row < count; row++) {
       System.arraycopy(values(width), 0, rows.values(), rows.at(row), width);
     }
     return rows;
+  }
+
+  /// The activations that the integers of each block of 32 stand for.
+  private static double[] rounded(float[] x, int levels) {
+    double[] rounded = new double[x.length];
+    for (int k = 0; k < x.length; k++) {
+      double largest = 0;
+      for (int i = k / 32 * 32; i < Math.min(x.length, k / 32 * 32 + 32); i++) {
+        largest = Math.max(largest, Math.abs(x[i]));
+      }
+      rounded[k] =
+          levels == 0 ? x[k] : Math.rint((double) x[k] * levels / largest) * largest / levels;
+    }
+    return rounded;
+  }
+
+  private void quantize(Kernel kernel, Rows x, int rows, PackedMatrix w, Scratch scratch) {
+    for (int row = 0; row < rows; row++) {
+      kernel.quantize(x, row, 0, x.stride(), w.levels(), scratch);
+    }
   }
 
   @ParameterizedTest
@@ -136,7 +156,10 @@ class KernelTest {
             Rows expected = rows(count, outputs);
             Rows actual = rows(count, outputs);
 
+            quantize(scalar, x, count, w, scratch);
             scalar.multiply(w, x, expected, count, 0, w.panels(), scratch);
+            Arrays.fill(x.integers(), 77);
+            quantize(vector, x, count, w, scratch);
             vector.multiply(w, x, actual, count, 0, w.panels(), scratch);
 
             assertThat(actual.values()).containsExactly(expected.values());
@@ -155,15 +178,20 @@ class KernelTest {
       Packed packed = packed(format, outputs, inputs, arena);
       Rows x = rows(3, inputs);
       Rows y = Rows.of(3, outputs);
+      int levels = packed.matrix.levels();
+      Scratch scratch = new Scratch(arena, 0, 0);
 
-      vector.multiply(packed.matrix, x, y, 3, 0, 1, new Scratch(arena, 0, 0));
+      quantize(vector, x, 3, packed.matrix, scratch);
+      vector.multiply(packed.matrix, x, y, 3, 0, 1, scratch);
 
       for (int row = 0; row < 3; row++) {
+        float[] activations = Arrays.copyOfRange(x.values(), x.at(row), x.at(row) + inputs);
+        double[] rounded = rounded(activations, levels);
         for (int n = 0; n < outputs; n++) {
           double sum = 0;
           double size = 0;
           for (int k = 0; k < inputs; k++) {
-            double product = (double) packed.values[n * inputs + k] * x.values()[x.at(row) + k];
+            double product = packed.values[n * inputs + k] * rounded[k];
             sum += product;
             size += Math.abs(product);
           }
@@ -176,6 +204,74 @@ class KernelTest {
   }
 
   @ParameterizedTest
+  @EnumSource(
+      value = Format.class,
+      names = {"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"})
+  void sumsOfTheLargestIntegersAreExact(Format format) {
+    try (Arena arena = Arena.ofConfined()) {
+      Scratch scratch = new Scratch(arena, 0, 0);
+      for (int fill : new int[] {0x00, 0xFF}) {
+        byte[] blocks = new byte[(int) format.type().bytes(32 * 256)];
+        Arrays.fill(blocks, (byte) fill);
+        for (int block = 0; block < blocks.length; block += format.type().blockBytes()) {
+          short one = Float.floatToFloat16(1);
+          ByteBuffer halves = ByteBuffer.wrap(blocks).order(ByteOrder.LITTLE_ENDIAN);
+          halves.putShort(block + (format == Format.Q6_K ? 208 : 0), one);
+          if (format.hasLeast()) {
+            halves.putShort(block + 2, one);
+          }
+        }
+        PackedMatrix w = PackedMatrix.allocate(format, 32, 256, arena);
+        w.pack(0, blocks, 32, "w");
+        float[] weights = new float[256];
+        w.row(0, weights, 0);
+        for (float sign : new float[] {1, -1}) {
+          for (int count : new int[] {1, 4, 8}) {
+            Rows x = Rows.quantizable(count, 256);
+            Arrays.fill(x.values(), sign);
+            Rows y = Rows.of(count, 32);
+            quantize(vector, x, count, w, scratch);
+            vector.multiply(w, x, y, count, 0, 1, scratch);
+
+            double sum = 0;
+            for (float weight : weights) {
+              sum += (double) sign * weight;
+            }
+            assertThat((double) y.values()[y.at(count - 1)])
+                .isCloseTo(sum, within(Math.abs(sum) * 1e-5 + 1e-3));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void activationsOfEverySizeBecomeIntegers() {
+    try (Arena arena = Arena.ofConfined()) {
+      Scratch scratch = new Scratch(arena, 0, 0);
+      PackedMatrix w = packed(Format.Q4_1, 32, 256, arena).matrix;
+      float[] largest = {0, 1e-42f, 1e-30f, 1, 1e30f, Float.POSITIVE_INFINITY, Float.NaN};
+      for (float most : largest) {
+        Rows x = rows(2, 256);
+        x.values()[7] = most;
+        for (int i = 96; i < 128; i++) {
+          x.values()[i] = i == 99 ? most : most / 3;
+        }
+        Rows expected = Rows.of(2, 32);
+        Rows actual = Rows.of(2, 32);
+        quantize(scalar, x, 2, w, scratch);
+        scalar.multiply(w, x, expected, 2, 0, 1, scratch);
+        quantize(vector, x, 2, w, scratch);
+        vector.multiply(w, x, actual, 2, 0, 1, scratch);
+
+        assertThat(actual.values()).containsExactly(expected.values());
+        assertThat(Float.isFinite(actual.values()[0])).isEqualTo(Float.isFinite(most));
+        assertThat(Float.isFinite(actual.values()[32])).isTrue();
+      }
+    }
+  }
+
+  @ParameterizedTest
   @EnumSource(Format.class)
   void aRowDoesNotDependOnTheRowsBesideIt(Format format) {
     try (Arena arena = Arena.ofConfined()) {
@@ -183,6 +279,7 @@ class KernelTest {
       PackedMatrix w = packed(format, 128, 512, arena).matrix;
       Rows x = rows(23, 512);
       Rows together = Rows.of(23, 128);
+      quantize(vector, x, 23, w, scratch);
       vector.multiply(w, x, together, 23, 0, w.panels(), scratch);
 
       for (int row = 0; row < 23; row++) {
@@ -207,17 +304,26 @@ class KernelTest {
       float[] last = fill(w, Format.Q6_K, 4, 1, 32, 256);
       Rows x = rows(5, 256);
       Rows y = Rows.of(5, 160);
+      Scratch scratch = new Scratch(arena, 0, 0);
 
-      vector.multiply(w, x, y, 5, 0, 5, new Scratch(arena, 0, 0));
+      assertThat(w.levels()).isEqualTo(Format.Q6_K.levels());
+      quantize(vector, x, 5, w, scratch);
+      vector.multiply(w, x, y, 5, 0, 5, scratch);
 
+      float[] activations = Arrays.copyOfRange(x.values(), x.at(4), x.at(4) + 256);
       for (int n = 0; n < 160; n++) {
-        float[] weights = n >= 128 ? last : n / 32 % 2 == 0 ? even : odd;
+        boolean plain = n < 128 && n / 32 % 2 == 1;
+        float[] weights = n >= 128 ? last : plain ? odd : even;
         int own = n >= 128 ? n - 128 : n / 64 * 32 + n % 32;
-        float sum = 0;
+        double[] rounded = rounded(activations, plain ? 0 : w.levels());
+        double sum = 0;
+        double size = 0;
         for (int k = 0; k < 256; k++) {
-          sum = Math.fma(x.values()[x.at(4) + k], weights[own * 256 + k], sum);
+          double product = weights[own * 256 + k] * rounded[k];
+          sum += product;
+          size += Math.abs(product);
         }
-        assertThat(y.values()[y.at(4) + n]).isEqualTo(sum);
+        assertThat((double) y.values()[y.at(4) + n]).isCloseTo(sum, within(size * 1e-6));
       }
       assertThat(w.formats()).containsExactly(Format.Q4_K, Format.BF16, Format.Q6_K);
     }
