@@ -75,7 +75,7 @@ public final class Traffic {
   }
 
   /// One request under way; whoever begins it closes it.
-  final class Span implements TokenListener, AutoCloseable {
+  static final class Span implements TokenListener, AutoCloseable {
     private final Tally tally;
     private final Figures under;
 
