@@ -41,11 +41,6 @@ public enum Format {
       this.bytes = bytes;
       this.headBytes = headBytes;
     }
-
-    /// Whether a scale is a number by itself, that of a block.
-    boolean isDirect() {
-      return headBytes == 0;
-    }
   }
 
   /// Inputs of one block.
@@ -109,14 +104,9 @@ public enum Format {
     return 1 << bits - 1;
   }
 
-  /// Whether a least value is added once the integers count from [#center].
-  boolean hasLeast() {
-    return zero != center();
-  }
-
-  /// Rows of eight low bits each that share a scale.
-  int wordsPerScale() {
-    return scale == Scale.BYTES ? 2 : 4;
+  /// Inputs that share a scale, in twos.
+  int stepsPerScale() {
+    return scale == Scale.BYTES ? 8 : 16;
   }
 
   /// Rows of words in a block that hold the low bits, or whole values.

@@ -54,149 +54,246 @@ final class IntegerPanels {
       int yStride,
       Scratch scratch) {
     Format format = panel.format();
-    int groups = blocks * 4 / format.wordsPerScale();
-    boolean decoded = false;
-    for (int row = 0; row < rows; ) {
-      int left = rows - row;
-      int from = x.integersAt(row) + first * Rows.BLOCK_INTS;
-      int to = yAt + row * yStride + column;
-      if (left == 1) {
-        if (!decoded && !format.scale.isDirect()) {
-          Scales.decode(panel, first, blocks, scratch.scales);
-        }
-        dot(panel, first, blocks, column, x.integers(), from, scratch.scales, y, to);
-        return;
-      }
-      int count;
-      if (left > 4 && MOST == Rows.TILE) {
-        count = Math.min(left, 8);
-        of8(panel, first, groups, column, x.integers(), from, scratch.partial);
+    int steps = format.stepsPerScale();
+    int groups = blocks * 16 / steps;
+    int[] integers = x.integers();
+    long lane = column * 4L;
+    Scales.decode(panel, first, blocks, scratch.scales);
+    if (rows == 1) {
+      int from = x.integersAt(0) + first * Rows.BLOCK_INTS;
+      if (format.highRows() == 0) {
+        dotLow(panel, first, blocks, column, integers, from, scratch.scales, y, yAt + column);
       } else {
-        count = Math.min(left, 4);
-        of4(panel, first, groups, column, x.integers(), from, scratch.partial);
+        dotHigh(panel, first, blocks, column, integers, from, scratch.scales, y, yAt + column);
       }
-      if (!decoded) {
-        Scales.decode(panel, first, blocks, scratch.scales);
-        decoded = true;
+      return;
+    }
+    if (format.highRows() == 0) {
+      decodeLow(panel, first, blocks, column, scratch.weights);
+    } else {
+      decodeHigh(panel, first, blocks, column, scratch.weights);
+    }
+    for (int row = 0; row < rows; ) {
+      int from = x.integersAt(row) + first * Rows.BLOCK_INTS;
+      int count = Math.min(rows - row, rows - row > 4 ? MOST : 4);
+      if (count > 4) {
+        of8(scratch.weights, lane, groups, steps, format.center(), integers, from, scratch.partial);
+      } else {
+        of4(scratch.weights, lane, groups, steps, format.center(), integers, from, scratch.partial);
       }
       for (int i = 0; i < count; i += 4) {
         fold4(
-            format,
-            groups,
-            column * 4L,
-            i,
-            count - 1 - i,
             scratch.partial,
+            i * ROW_BYTES,
             scratch.scales,
-            x.integers(),
-            from,
+            lane,
+            groups,
+            steps,
+            integers,
+            from + i,
+            count - 1 - i,
             y,
-            to + i * yStride,
+            yAt + (row + i) * yStride + column,
             yStride);
       }
       row += count;
     }
   }
 
-  /// Eight rows of a tile.
-  private static void of8(
-      Panel panel, int first, int groups, int column, int[] x, int from, MemorySegment sumMemory) {
+  /// The word that holds the sums of the even and of the odd values of a scale's inputs.
+  ///
+  /// @param first step of two inputs
+  /// @param steps 16 or 8
+  private static int laneSums(int first, int steps) {
+    return steps == 16 ? Rows.LANE_SUMS : Rows.HALF_LANE_SUMS + (first >> 3 & 1);
+  }
+
+  /// Writes the lower four bits of `blocks` blocks as `[16 blocks, 32, 2]` integers of 16 bits.
+  private static void decodeLow(
+      Panel panel, int first, int blocks, int column, MemorySegment outMemory) {
     MemorySegment data = OffHeap.of(panel.data());
-    MemorySegment sums = OffHeap.of(sumMemory);
-    Format format = panel.format();
-    int more = format.highRows();
-    int rows = format.wordsPerScale();
-    int sumWord = rows == 4 ? Rows.LANE_SUMS : Rows.HALF_LANE_SUMS;
-    long blockBytes = format.blockBytes();
-    long low = panel.values(first) + column * 4L;
-    long high = panel.high(first) + column * 4L;
+    MemorySegment out = OffHeap.of(outMemory);
+    long blockBytes = panel.format().blockBytes();
+    long lane = column * 4L;
+    long low = panel.values(first) + lane;
+    ShortVector nibble = ShortVector.broadcast(S, (short) 15);
+    for (int j = 0; j < blocks * 4; j++) {
+      long at = low + (j >> 2) * blockBytes + (j & 3) * (long) Format.ROW;
+      long to = lane + (long) j * (4 * Format.ROW);
+      ShortVector v0 = IntVector.fromMemorySegment(I, data, at, LE).reinterpretAsShorts();
+      ShortVector v1 = IntVector.fromMemorySegment(I, data, at + HALF, LE).reinterpretAsShorts();
+      v0.and(nibble).reinterpretAsInts().intoMemorySegment(out, to, LE);
+      v1.and(nibble).reinterpretAsInts().intoMemorySegment(out, to + HALF, LE);
+      v0.lanewise(VectorOperators.LSHR, 4)
+          .and(nibble)
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + Format.ROW, LE);
+      v1.lanewise(VectorOperators.LSHR, 4)
+          .and(nibble)
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + Format.ROW + HALF, LE);
+      v0.lanewise(VectorOperators.LSHR, 8)
+          .and(nibble)
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 2 * Format.ROW, LE);
+      v1.lanewise(VectorOperators.LSHR, 8)
+          .and(nibble)
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 2 * Format.ROW + HALF, LE);
+      v0.lanewise(VectorOperators.LSHR, 12)
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 3 * Format.ROW, LE);
+      v1.lanewise(VectorOperators.LSHR, 12)
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 3 * Format.ROW + HALF, LE);
+    }
+  }
+
+  /// Writes the values of `blocks` blocks of 5 or 6 bits, as [#decodeLow] does.
+  private static void decodeHigh(
+      Panel panel, int first, int blocks, int column, MemorySegment outMemory) {
+    MemorySegment data = OffHeap.of(panel.data());
+    MemorySegment out = OffHeap.of(outMemory);
+    int more = panel.format().highRows();
+    long blockBytes = panel.format().blockBytes();
+    long lane = column * 4L;
+    long low = panel.values(first) + lane;
+    long high = panel.high(first) + lane;
     ShortVector nibble = ShortVector.broadcast(S, (short) 15);
     ShortVector upper = ShortVector.broadcast(S, (short) (more == 1 ? 0x10 : 0x30));
-    ShortVector center = ShortVector.broadcast(S, (short) -format.center());
+    for (int j = 0; j < blocks * 4; j++) {
+      int i = j & 3;
+      long at = (j >> 2) * blockBytes;
+      long bits = high + at + (i * more >> 2) * (long) Format.ROW;
+      int up = (i * more & 3) * 4;
+      long to = lane + (long) j * (4 * Format.ROW);
+      ShortVector v0 =
+          IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW, LE)
+              .reinterpretAsShorts();
+      ShortVector v1 =
+          IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW + HALF, LE)
+              .reinterpretAsShorts();
+      ShortVector h0 =
+          IntVector.fromMemorySegment(I, data, bits, LE)
+              .reinterpretAsShorts()
+              .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+      ShortVector h1 =
+          IntVector.fromMemorySegment(I, data, bits + HALF, LE)
+              .reinterpretAsShorts()
+              .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+      v0.and(nibble).or(h0.and(upper)).reinterpretAsInts().intoMemorySegment(out, to, LE);
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      v1.and(nibble).or(h1.and(upper)).reinterpretAsInts().intoMemorySegment(out, to + HALF, LE);
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      v0.lanewise(VectorOperators.LSHR, 4)
+          .and(nibble)
+          .or(h0.and(upper))
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + Format.ROW, LE);
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      v1.lanewise(VectorOperators.LSHR, 4)
+          .and(nibble)
+          .or(h1.and(upper))
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + Format.ROW + HALF, LE);
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      v0.lanewise(VectorOperators.LSHR, 8)
+          .and(nibble)
+          .or(h0.and(upper))
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 2 * Format.ROW, LE);
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      v1.lanewise(VectorOperators.LSHR, 8)
+          .and(nibble)
+          .or(h1.and(upper))
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 2 * Format.ROW + HALF, LE);
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      v0.lanewise(VectorOperators.LSHR, 12)
+          .or(h0.and(upper))
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 3 * Format.ROW, LE);
+      v1.lanewise(VectorOperators.LSHR, 12)
+          .or(h1.and(upper))
+          .reinterpretAsInts()
+          .intoMemorySegment(out, to + 3 * Format.ROW + HALF, LE);
+    }
+  }
+
+  /// Eight rows of a tile.
+  private static void of8(
+      MemorySegment weightMemory,
+      long lane,
+      int groups,
+      int steps,
+      int center,
+      int[] x,
+      int from,
+      MemorySegment sumMemory) {
+    MemorySegment weights = OffHeap.of(weightMemory);
+    MemorySegment sums = OffHeap.of(sumMemory);
+    ShortVector zero = ShortVector.broadcast(S, (short) -center);
     for (int g = 0; g < groups; g++) {
-      int block = g * rows >> 2;
-      int row = g * rows & 3;
-      int at = from + block * Rows.BLOCK_INTS;
-      int sum = at + (sumWord + (row >> 1)) * Rows.TILE;
-      ShortVector a00 = IntVector.broadcast(I, x[sum]).reinterpretAsShorts().mul(center);
-      ShortVector a01 = a00;
-      ShortVector a10 = IntVector.broadcast(I, x[sum + 1]).reinterpretAsShorts().mul(center);
-      ShortVector a11 = a10;
-      ShortVector a20 = IntVector.broadcast(I, x[sum + 2]).reinterpretAsShorts().mul(center);
-      ShortVector a21 = a20;
-      ShortVector a30 = IntVector.broadcast(I, x[sum + 3]).reinterpretAsShorts().mul(center);
-      ShortVector a31 = a30;
-      ShortVector a40 = IntVector.broadcast(I, x[sum + 4]).reinterpretAsShorts().mul(center);
-      ShortVector a41 = a40;
-      ShortVector a50 = IntVector.broadcast(I, x[sum + 5]).reinterpretAsShorts().mul(center);
-      ShortVector a51 = a50;
-      ShortVector a60 = IntVector.broadcast(I, x[sum + 6]).reinterpretAsShorts().mul(center);
-      ShortVector a61 = a60;
-      ShortVector a70 = IntVector.broadcast(I, x[sum + 7]).reinterpretAsShorts().mul(center);
-      ShortVector a71 = a70;
-      for (int i = row; i < row + rows; i++) {
-        long words = low + block * blockBytes + i * (long) Format.ROW;
-        ShortVector v0 = IntVector.fromMemorySegment(I, data, words, LE).reinterpretAsShorts();
-        ShortVector v1 =
-            IntVector.fromMemorySegment(I, data, words + HALF, LE).reinterpretAsShorts();
-        ShortVector h0 = upper;
-        ShortVector h1 = upper;
-        if (more > 0) {
-          long bits = high + block * blockBytes + (i * more >> 2) * (long) Format.ROW;
-          int up = (i * more & 3) * 4;
-          h0 = IntVector.fromMemorySegment(I, data, bits, LE).reinterpretAsShorts();
-          h0 =
-              h0.lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-                  .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-          h1 = IntVector.fromMemorySegment(I, data, bits + HALF, LE).reinterpretAsShorts();
-          h1 =
-              h1.lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-                  .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-        }
-        int k = at + 4 * Rows.TILE * i;
-        for (int step = 0; step < 4; step++) {
-          ShortVector w0 = v0.and(nibble);
-          v0 = v0.lanewise(VectorOperators.LSHR, 4);
-          ShortVector w1 = v1.and(nibble);
-          v1 = v1.lanewise(VectorOperators.LSHR, 4);
-          if (more > 0) {
-            w0 = w0.or(h0.and(upper));
-            h0 = h0.lanewise(VectorOperators.LSHR, more);
-            w1 = w1.or(h1.and(upper));
-            h1 = h1.lanewise(VectorOperators.LSHR, more);
-          }
-          ShortVector e0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          a00 = a00.add(w0.mul(e0));
-          a01 = a01.add(w1.mul(e0));
-          ShortVector e1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          a10 = a10.add(w0.mul(e1));
-          a11 = a11.add(w1.mul(e1));
-          ShortVector e2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          a20 = a20.add(w0.mul(e2));
-          a21 = a21.add(w1.mul(e2));
-          ShortVector e3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          a30 = a30.add(w0.mul(e3));
-          a31 = a31.add(w1.mul(e3));
-          ShortVector e4 = IntVector.broadcast(I, x[k + 4]).reinterpretAsShorts();
-          a40 = a40.add(w0.mul(e4));
-          a41 = a41.add(w1.mul(e4));
-          ShortVector e5 = IntVector.broadcast(I, x[k + 5]).reinterpretAsShorts();
-          a50 = a50.add(w0.mul(e5));
-          a51 = a51.add(w1.mul(e5));
-          ShortVector e6 = IntVector.broadcast(I, x[k + 6]).reinterpretAsShorts();
-          a60 = a60.add(w0.mul(e6));
-          a61 = a61.add(w1.mul(e6));
-          ShortVector e7 = IntVector.broadcast(I, x[k + 7]).reinterpretAsShorts();
-          a70 = a70.add(w0.mul(e7));
-          a71 = a71.add(w1.mul(e7));
-          k += Rows.TILE;
-        }
+      int first = g * steps;
+      int block = from + (first >> 4) * Rows.BLOCK_INTS;
+      int sum = block + laneSums(first, steps) * Rows.TILE;
+      ShortVector a00 = IntVector.broadcast(I, x[sum]).reinterpretAsShorts().mul(zero);
+      ShortVector a01 = IntVector.broadcast(I, x[sum]).reinterpretAsShorts().mul(zero);
+      ShortVector a10 = IntVector.broadcast(I, x[sum + 1]).reinterpretAsShorts().mul(zero);
+      ShortVector a11 = IntVector.broadcast(I, x[sum + 1]).reinterpretAsShorts().mul(zero);
+      ShortVector a20 = IntVector.broadcast(I, x[sum + 2]).reinterpretAsShorts().mul(zero);
+      ShortVector a21 = IntVector.broadcast(I, x[sum + 2]).reinterpretAsShorts().mul(zero);
+      ShortVector a30 = IntVector.broadcast(I, x[sum + 3]).reinterpretAsShorts().mul(zero);
+      ShortVector a31 = IntVector.broadcast(I, x[sum + 3]).reinterpretAsShorts().mul(zero);
+      ShortVector a40 = IntVector.broadcast(I, x[sum + 4]).reinterpretAsShorts().mul(zero);
+      ShortVector a41 = IntVector.broadcast(I, x[sum + 4]).reinterpretAsShorts().mul(zero);
+      ShortVector a50 = IntVector.broadcast(I, x[sum + 5]).reinterpretAsShorts().mul(zero);
+      ShortVector a51 = IntVector.broadcast(I, x[sum + 5]).reinterpretAsShorts().mul(zero);
+      ShortVector a60 = IntVector.broadcast(I, x[sum + 6]).reinterpretAsShorts().mul(zero);
+      ShortVector a61 = IntVector.broadcast(I, x[sum + 6]).reinterpretAsShorts().mul(zero);
+      ShortVector a70 = IntVector.broadcast(I, x[sum + 7]).reinterpretAsShorts().mul(zero);
+      ShortVector a71 = IntVector.broadcast(I, x[sum + 7]).reinterpretAsShorts().mul(zero);
+      int k = block + (first & 15) * Rows.TILE;
+      long at = lane + (long) first * Format.ROW;
+      for (int step = 0; step < steps; step++) {
+        ShortVector w0 =
+            IntVector.fromMemorySegment(I, weights, at + (long) step * Format.ROW, LE)
+                .reinterpretAsShorts();
+        ShortVector w1 =
+            IntVector.fromMemorySegment(I, weights, at + (long) step * Format.ROW + HALF, LE)
+                .reinterpretAsShorts();
+        ShortVector e0 = IntVector.broadcast(I, x[k + step * Rows.TILE]).reinterpretAsShorts();
+        a00 = a00.add(w0.mul(e0));
+        a01 = a01.add(w1.mul(e0));
+        ShortVector e1 = IntVector.broadcast(I, x[k + step * Rows.TILE + 1]).reinterpretAsShorts();
+        a10 = a10.add(w0.mul(e1));
+        a11 = a11.add(w1.mul(e1));
+        ShortVector e2 = IntVector.broadcast(I, x[k + step * Rows.TILE + 2]).reinterpretAsShorts();
+        a20 = a20.add(w0.mul(e2));
+        a21 = a21.add(w1.mul(e2));
+        ShortVector e3 = IntVector.broadcast(I, x[k + step * Rows.TILE + 3]).reinterpretAsShorts();
+        a30 = a30.add(w0.mul(e3));
+        a31 = a31.add(w1.mul(e3));
+        ShortVector e4 = IntVector.broadcast(I, x[k + step * Rows.TILE + 4]).reinterpretAsShorts();
+        a40 = a40.add(w0.mul(e4));
+        a41 = a41.add(w1.mul(e4));
+        ShortVector e5 = IntVector.broadcast(I, x[k + step * Rows.TILE + 5]).reinterpretAsShorts();
+        a50 = a50.add(w0.mul(e5));
+        a51 = a51.add(w1.mul(e5));
+        ShortVector e6 = IntVector.broadcast(I, x[k + step * Rows.TILE + 6]).reinterpretAsShorts();
+        a60 = a60.add(w0.mul(e6));
+        a61 = a61.add(w1.mul(e6));
+        ShortVector e7 = IntVector.broadcast(I, x[k + step * Rows.TILE + 7]).reinterpretAsShorts();
+        a70 = a70.add(w0.mul(e7));
+        a71 = a71.add(w1.mul(e7));
       }
       long to = g * GROUP_BYTES;
       a00.reinterpretAsInts().intoMemorySegment(sums, to, LE);
       a01.reinterpretAsInts().intoMemorySegment(sums, to + HALF, LE);
-      a10.reinterpretAsInts().intoMemorySegment(sums, to + 1 * ROW_BYTES, LE);
-      a11.reinterpretAsInts().intoMemorySegment(sums, to + 1 * ROW_BYTES + HALF, LE);
+      a10.reinterpretAsInts().intoMemorySegment(sums, to + ROW_BYTES, LE);
+      a11.reinterpretAsInts().intoMemorySegment(sums, to + ROW_BYTES + HALF, LE);
       a20.reinterpretAsInts().intoMemorySegment(sums, to + 2 * ROW_BYTES, LE);
       a21.reinterpretAsInts().intoMemorySegment(sums, to + 2 * ROW_BYTES + HALF, LE);
       a30.reinterpretAsInts().intoMemorySegment(sums, to + 3 * ROW_BYTES, LE);
@@ -214,83 +311,56 @@ final class IntegerPanels {
 
   /// Four rows of a tile.
   private static void of4(
-      Panel panel, int first, int groups, int column, int[] x, int from, MemorySegment sumMemory) {
-    MemorySegment data = OffHeap.of(panel.data());
+      MemorySegment weightMemory,
+      long lane,
+      int groups,
+      int steps,
+      int center,
+      int[] x,
+      int from,
+      MemorySegment sumMemory) {
+    MemorySegment weights = OffHeap.of(weightMemory);
     MemorySegment sums = OffHeap.of(sumMemory);
-    Format format = panel.format();
-    int more = format.highRows();
-    int rows = format.wordsPerScale();
-    int sumWord = rows == 4 ? Rows.LANE_SUMS : Rows.HALF_LANE_SUMS;
-    long blockBytes = format.blockBytes();
-    long low = panel.values(first) + column * 4L;
-    long high = panel.high(first) + column * 4L;
-    ShortVector nibble = ShortVector.broadcast(S, (short) 15);
-    ShortVector upper = ShortVector.broadcast(S, (short) (more == 1 ? 0x10 : 0x30));
-    ShortVector center = ShortVector.broadcast(S, (short) -format.center());
+    ShortVector zero = ShortVector.broadcast(S, (short) -center);
     for (int g = 0; g < groups; g++) {
-      int block = g * rows >> 2;
-      int row = g * rows & 3;
-      int at = from + block * Rows.BLOCK_INTS;
-      int sum = at + (sumWord + (row >> 1)) * Rows.TILE;
-      ShortVector a00 = IntVector.broadcast(I, x[sum]).reinterpretAsShorts().mul(center);
-      ShortVector a01 = a00;
-      ShortVector a10 = IntVector.broadcast(I, x[sum + 1]).reinterpretAsShorts().mul(center);
-      ShortVector a11 = a10;
-      ShortVector a20 = IntVector.broadcast(I, x[sum + 2]).reinterpretAsShorts().mul(center);
-      ShortVector a21 = a20;
-      ShortVector a30 = IntVector.broadcast(I, x[sum + 3]).reinterpretAsShorts().mul(center);
-      ShortVector a31 = a30;
-      for (int i = row; i < row + rows; i++) {
-        long words = low + block * blockBytes + i * (long) Format.ROW;
-        ShortVector v0 = IntVector.fromMemorySegment(I, data, words, LE).reinterpretAsShorts();
-        ShortVector v1 =
-            IntVector.fromMemorySegment(I, data, words + HALF, LE).reinterpretAsShorts();
-        ShortVector h0 = upper;
-        ShortVector h1 = upper;
-        if (more > 0) {
-          long bits = high + block * blockBytes + (i * more >> 2) * (long) Format.ROW;
-          int up = (i * more & 3) * 4;
-          h0 = IntVector.fromMemorySegment(I, data, bits, LE).reinterpretAsShorts();
-          h0 =
-              h0.lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-                  .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-          h1 = IntVector.fromMemorySegment(I, data, bits + HALF, LE).reinterpretAsShorts();
-          h1 =
-              h1.lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-                  .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-        }
-        int k = at + 4 * Rows.TILE * i;
-        for (int step = 0; step < 4; step++) {
-          ShortVector w0 = v0.and(nibble);
-          v0 = v0.lanewise(VectorOperators.LSHR, 4);
-          ShortVector w1 = v1.and(nibble);
-          v1 = v1.lanewise(VectorOperators.LSHR, 4);
-          if (more > 0) {
-            w0 = w0.or(h0.and(upper));
-            h0 = h0.lanewise(VectorOperators.LSHR, more);
-            w1 = w1.or(h1.and(upper));
-            h1 = h1.lanewise(VectorOperators.LSHR, more);
-          }
-          ShortVector e0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          a00 = a00.add(w0.mul(e0));
-          a01 = a01.add(w1.mul(e0));
-          ShortVector e1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          a10 = a10.add(w0.mul(e1));
-          a11 = a11.add(w1.mul(e1));
-          ShortVector e2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          a20 = a20.add(w0.mul(e2));
-          a21 = a21.add(w1.mul(e2));
-          ShortVector e3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          a30 = a30.add(w0.mul(e3));
-          a31 = a31.add(w1.mul(e3));
-          k += Rows.TILE;
-        }
+      int first = g * steps;
+      int block = from + (first >> 4) * Rows.BLOCK_INTS;
+      int sum = block + laneSums(first, steps) * Rows.TILE;
+      ShortVector a00 = IntVector.broadcast(I, x[sum]).reinterpretAsShorts().mul(zero);
+      ShortVector a01 = IntVector.broadcast(I, x[sum]).reinterpretAsShorts().mul(zero);
+      ShortVector a10 = IntVector.broadcast(I, x[sum + 1]).reinterpretAsShorts().mul(zero);
+      ShortVector a11 = IntVector.broadcast(I, x[sum + 1]).reinterpretAsShorts().mul(zero);
+      ShortVector a20 = IntVector.broadcast(I, x[sum + 2]).reinterpretAsShorts().mul(zero);
+      ShortVector a21 = IntVector.broadcast(I, x[sum + 2]).reinterpretAsShorts().mul(zero);
+      ShortVector a30 = IntVector.broadcast(I, x[sum + 3]).reinterpretAsShorts().mul(zero);
+      ShortVector a31 = IntVector.broadcast(I, x[sum + 3]).reinterpretAsShorts().mul(zero);
+      int k = block + (first & 15) * Rows.TILE;
+      long at = lane + (long) first * Format.ROW;
+      for (int step = 0; step < steps; step++) {
+        ShortVector w0 =
+            IntVector.fromMemorySegment(I, weights, at + (long) step * Format.ROW, LE)
+                .reinterpretAsShorts();
+        ShortVector w1 =
+            IntVector.fromMemorySegment(I, weights, at + (long) step * Format.ROW + HALF, LE)
+                .reinterpretAsShorts();
+        ShortVector e0 = IntVector.broadcast(I, x[k + step * Rows.TILE]).reinterpretAsShorts();
+        a00 = a00.add(w0.mul(e0));
+        a01 = a01.add(w1.mul(e0));
+        ShortVector e1 = IntVector.broadcast(I, x[k + step * Rows.TILE + 1]).reinterpretAsShorts();
+        a10 = a10.add(w0.mul(e1));
+        a11 = a11.add(w1.mul(e1));
+        ShortVector e2 = IntVector.broadcast(I, x[k + step * Rows.TILE + 2]).reinterpretAsShorts();
+        a20 = a20.add(w0.mul(e2));
+        a21 = a21.add(w1.mul(e2));
+        ShortVector e3 = IntVector.broadcast(I, x[k + step * Rows.TILE + 3]).reinterpretAsShorts();
+        a30 = a30.add(w0.mul(e3));
+        a31 = a31.add(w1.mul(e3));
       }
       long to = g * GROUP_BYTES;
       a00.reinterpretAsInts().intoMemorySegment(sums, to, LE);
       a01.reinterpretAsInts().intoMemorySegment(sums, to + HALF, LE);
-      a10.reinterpretAsInts().intoMemorySegment(sums, to + 1 * ROW_BYTES, LE);
-      a11.reinterpretAsInts().intoMemorySegment(sums, to + 1 * ROW_BYTES + HALF, LE);
+      a10.reinterpretAsInts().intoMemorySegment(sums, to + ROW_BYTES, LE);
+      a11.reinterpretAsInts().intoMemorySegment(sums, to + ROW_BYTES + HALF, LE);
       a20.reinterpretAsInts().intoMemorySegment(sums, to + 2 * ROW_BYTES, LE);
       a21.reinterpretAsInts().intoMemorySegment(sums, to + 2 * ROW_BYTES + HALF, LE);
       a30.reinterpretAsInts().intoMemorySegment(sums, to + 3 * ROW_BYTES, LE);
@@ -298,29 +368,28 @@ final class IntegerPanels {
     }
   }
 
-  /// Four rows; those from `last` on are the last one again.
+  /// `y += scale_w scale_x sum(w x) + least_w sum(x)` for four rows; those from `last` on are the
+  /// last one again.
   private static void fold4(
-      Format format,
-      int groups,
-      long lane,
-      int firstRow,
-      int last,
       MemorySegment sumMemory,
+      long sumsAt,
       MemorySegment scaleMemory,
+      long lane,
+      int groups,
+      int steps,
       int[] x,
       int from,
+      int last,
       float[] y,
       int y0,
       int yStride) {
     MemorySegment sums = OffHeap.of(sumMemory);
     MemorySegment scales = OffHeap.of(scaleMemory);
-    int halves = format.wordsPerScale() == 4 ? 0 : 1;
-    boolean hasLeast = format.hasLeast();
     int r1 = Math.min(1, last);
-    int y1 = y0 + r1 * yStride;
     int r2 = Math.min(2, last);
-    int y2 = y0 + r2 * yStride;
     int r3 = Math.min(3, last);
+    int y1 = y0 + r1 * yStride;
+    int y2 = y0 + r2 * yStride;
     int y3 = y0 + r3 * yStride;
     FloatVector a00 = FloatVector.fromArray(F, y, y0);
     FloatVector a01 = FloatVector.fromArray(F, y, y0 + 16);
@@ -336,10 +405,12 @@ final class IntegerPanels {
       FloatVector s1 = FloatVector.fromMemorySegment(F, scales, scale + HALF, LE);
       FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scale + LEAST, LE);
       FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scale + LEAST + HALF, LE);
-      int block = from + firstRow + (g >> halves) * Rows.BLOCK_INTS;
-      long at = g * GROUP_BYTES + firstRow * ROW_BYTES;
+      int block = from + (g * steps >> 4) * Rows.BLOCK_INTS;
+      long at = sumsAt + g * GROUP_BYTES;
       FloatVector unit =
           IntVector.broadcast(I, x[block + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
+      FloatVector all =
+          IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
       IntVector p0 = IntVector.fromMemorySegment(I, sums, at, LE);
       FloatVector f0 =
           (FloatVector)
@@ -347,6 +418,7 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p0.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
+      a00 = a00.add(f0.fma(s0.mul(unit), o0.mul(all)));
       IntVector p1 = IntVector.fromMemorySegment(I, sums, at + HALF, LE);
       FloatVector f1 =
           (FloatVector)
@@ -354,16 +426,9 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p1.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
-      if (hasLeast) {
-        FloatVector all =
-            IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
-        a00 = a00.add(f0.fma(s0.mul(unit), o0.mul(all)));
-        a01 = a01.add(f1.fma(s1.mul(unit), o1.mul(all)));
-      } else {
-        a00 = f0.fma(s0.mul(unit), a00);
-        a01 = f1.fma(s1.mul(unit), a01);
-      }
+      a01 = a01.add(f1.fma(s1.mul(unit), o1.mul(all)));
       unit = IntVector.broadcast(I, x[block + r1 + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
+      all = IntVector.broadcast(I, x[block + r1 + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
       p0 = IntVector.fromMemorySegment(I, sums, at + r1 * ROW_BYTES, LE);
       f0 =
           (FloatVector)
@@ -371,6 +436,7 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p0.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
+      a10 = a10.add(f0.fma(s0.mul(unit), o0.mul(all)));
       p1 = IntVector.fromMemorySegment(I, sums, at + r1 * ROW_BYTES + HALF, LE);
       f1 =
           (FloatVector)
@@ -378,16 +444,9 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p1.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
-      if (hasLeast) {
-        FloatVector all =
-            IntVector.broadcast(I, x[block + r1 + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
-        a10 = a10.add(f0.fma(s0.mul(unit), o0.mul(all)));
-        a11 = a11.add(f1.fma(s1.mul(unit), o1.mul(all)));
-      } else {
-        a10 = f0.fma(s0.mul(unit), a10);
-        a11 = f1.fma(s1.mul(unit), a11);
-      }
+      a11 = a11.add(f1.fma(s1.mul(unit), o1.mul(all)));
       unit = IntVector.broadcast(I, x[block + r2 + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
+      all = IntVector.broadcast(I, x[block + r2 + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
       p0 = IntVector.fromMemorySegment(I, sums, at + r2 * ROW_BYTES, LE);
       f0 =
           (FloatVector)
@@ -395,6 +454,7 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p0.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
+      a20 = a20.add(f0.fma(s0.mul(unit), o0.mul(all)));
       p1 = IntVector.fromMemorySegment(I, sums, at + r2 * ROW_BYTES + HALF, LE);
       f1 =
           (FloatVector)
@@ -402,16 +462,9 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p1.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
-      if (hasLeast) {
-        FloatVector all =
-            IntVector.broadcast(I, x[block + r2 + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
-        a20 = a20.add(f0.fma(s0.mul(unit), o0.mul(all)));
-        a21 = a21.add(f1.fma(s1.mul(unit), o1.mul(all)));
-      } else {
-        a20 = f0.fma(s0.mul(unit), a20);
-        a21 = f1.fma(s1.mul(unit), a21);
-      }
+      a21 = a21.add(f1.fma(s1.mul(unit), o1.mul(all)));
       unit = IntVector.broadcast(I, x[block + r3 + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
+      all = IntVector.broadcast(I, x[block + r3 + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
       p0 = IntVector.fromMemorySegment(I, sums, at + r3 * ROW_BYTES, LE);
       f0 =
           (FloatVector)
@@ -419,6 +472,7 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p0.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
+      a30 = a30.add(f0.fma(s0.mul(unit), o0.mul(all)));
       p1 = IntVector.fromMemorySegment(I, sums, at + r3 * ROW_BYTES + HALF, LE);
       f1 =
           (FloatVector)
@@ -426,15 +480,7 @@ final class IntegerPanels {
                   .lanewise(VectorOperators.ASHR, 16)
                   .add(p1.lanewise(VectorOperators.ASHR, 16))
                   .convert(VectorOperators.I2F, 0);
-      if (hasLeast) {
-        FloatVector all =
-            IntVector.broadcast(I, x[block + r3 + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
-        a30 = a30.add(f0.fma(s0.mul(unit), o0.mul(all)));
-        a31 = a31.add(f1.fma(s1.mul(unit), o1.mul(all)));
-      } else {
-        a30 = f0.fma(s0.mul(unit), a30);
-        a31 = f1.fma(s1.mul(unit), a31);
-      }
+      a31 = a31.add(f1.fma(s1.mul(unit), o1.mul(all)));
     }
     a00.intoArray(y, y0);
     a01.intoArray(y, y0 + 16);
@@ -446,8 +492,8 @@ final class IntegerPanels {
     a31.intoArray(y, y3 + 16);
   }
 
-  /// One row, sums and scales at once: memory is read in its order.
-  private static void dot(
+  /// One row, of 4 bits.
+  private static void dotLow(
       Panel panel,
       int first,
       int blocks,
@@ -460,179 +506,182 @@ final class IntegerPanels {
     MemorySegment data = OffHeap.of(panel.data());
     MemorySegment scales = OffHeap.of(scaleMemory);
     Format format = panel.format();
-    boolean direct = format.scale.isDirect();
-    boolean pairs = format.scale == Format.Scale.HALF_PAIR;
-    int more = format.highRows();
-    int last = format.wordsPerScale() - 1;
-    int halves = last == 3 ? 2 : 1;
-    int sumWord = last == 3 ? Rows.LANE_SUMS : Rows.HALF_LANE_SUMS;
+    int steps = format.stepsPerScale();
+    int words = steps / 4;
     long blockBytes = format.blockBytes();
     long lane = column * 4L;
-    long head = panel.scales(first) + lane;
     long low = panel.values(first) + lane;
-    long high = more > 0 ? panel.high(first) + lane : low;
-    IntVector halfBits = IntVector.broadcast(I, Panel.HALF_BITS);
-    FloatVector unit = FloatVector.broadcast(F, panel.unit());
-    FloatVector middle = FloatVector.broadcast(F, format.center());
     ShortVector nibble = ShortVector.broadcast(S, (short) 15);
-    ShortVector upper = ShortVector.broadcast(S, (short) (more == 1 ? 0x10 : 0x30));
-    ShortVector center = ShortVector.broadcast(S, (short) -format.center());
+    ShortVector zero = ShortVector.broadcast(S, (short) -format.center());
     FloatVector t0 = FloatVector.fromArray(F, y, y0);
     FloatVector t1 = FloatVector.fromArray(F, y, y0 + 16);
-    ShortVector a0 = ShortVector.zero(S);
-    ShortVector a1 = ShortVector.zero(S);
-    for (int j = 0; j < blocks * 4; j++) {
-      long at = (j >> 2) * blockBytes;
-      int i = j & 3;
-      int block = from + (j >> 2) * Rows.BLOCK_INTS;
-      int k = block + i * 4 * Rows.TILE;
-      ShortVector v0 =
-          IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW, LE)
+    for (int g = 0; g < blocks * 4 / words; g++) {
+      int block = from + (g * words >> 2) * Rows.BLOCK_INTS;
+      ShortVector e =
+          IntVector.broadcast(I, x[block + laneSums(g * steps, steps) * Rows.TILE])
               .reinterpretAsShorts();
-      ShortVector v1 =
-          IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW + HALF, LE)
-              .reinterpretAsShorts();
-      long bits = high + at + (i * more >> 2) * (long) Format.ROW;
-      int up = (i * more & 3) * 4;
-      ShortVector h0 = IntVector.fromMemorySegment(I, data, bits, LE).reinterpretAsShorts();
-      ShortVector h1 = IntVector.fromMemorySegment(I, data, bits + HALF, LE).reinterpretAsShorts();
-      h0 =
-          h0.lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-      h1 =
-          h1.lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-      ShortVector w0 = v0.and(nibble);
-      v0 = v0.lanewise(VectorOperators.LSHR, 4);
-      ShortVector w1 = v1.and(nibble);
-      v1 = v1.lanewise(VectorOperators.LSHR, 4);
-      if (more > 0) {
-        w0 = w0.or(h0.and(upper));
-        h0 = h0.lanewise(VectorOperators.LSHR, more);
-        w1 = w1.or(h1.and(upper));
-        h1 = h1.lanewise(VectorOperators.LSHR, more);
-      }
-      ShortVector e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-      a0 = a0.add(w0.mul(e));
-      a1 = a1.add(w1.mul(e));
-      w0 = v0.and(nibble);
-      v0 = v0.lanewise(VectorOperators.LSHR, 4);
-      w1 = v1.and(nibble);
-      v1 = v1.lanewise(VectorOperators.LSHR, 4);
-      if (more > 0) {
-        w0 = w0.or(h0.and(upper));
-        h0 = h0.lanewise(VectorOperators.LSHR, more);
-        w1 = w1.or(h1.and(upper));
-        h1 = h1.lanewise(VectorOperators.LSHR, more);
-      }
-      e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
-      a0 = a0.add(w0.mul(e));
-      a1 = a1.add(w1.mul(e));
-      w0 = v0.and(nibble);
-      v0 = v0.lanewise(VectorOperators.LSHR, 4);
-      w1 = v1.and(nibble);
-      v1 = v1.lanewise(VectorOperators.LSHR, 4);
-      if (more > 0) {
-        w0 = w0.or(h0.and(upper));
-        h0 = h0.lanewise(VectorOperators.LSHR, more);
-        w1 = w1.or(h1.and(upper));
-        h1 = h1.lanewise(VectorOperators.LSHR, more);
-      }
-      e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
-      a0 = a0.add(w0.mul(e));
-      a1 = a1.add(w1.mul(e));
-      w0 = v0.and(nibble);
-      w1 = v1.and(nibble);
-      if (more > 0) {
-        w0 = w0.or(h0.and(upper));
-        w1 = w1.or(h1.and(upper));
-      }
-      e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
-      a0 = a0.add(w0.mul(e));
-      a1 = a1.add(w1.mul(e));
-      if ((i & last) == last) {
-        e =
-            IntVector.broadcast(I, x[block + (sumWord + (i >> halves)) * Rows.TILE])
+      ShortVector a0 = e.mul(zero);
+      ShortVector a1 = e.mul(zero);
+      for (int j = g * words; j < (g + 1) * words; j++) {
+        int i = j & 3;
+        int k = block + i * 4 * Rows.TILE;
+        long at = (j >> 2) * blockBytes;
+        ShortVector v0 =
+            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW, LE)
                 .reinterpretAsShorts();
-        IntVector p0 = a0.add(e.mul(center)).reinterpretAsInts();
-        IntVector p1 = a1.add(e.mul(center)).reinterpretAsInts();
-        a0 = ShortVector.zero(S);
-        a1 = ShortVector.zero(S);
-        FloatVector f0 =
-            (FloatVector)
-                p0.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(p0.lanewise(VectorOperators.ASHR, 16))
-                    .convert(VectorOperators.I2F, 0);
-        FloatVector f1 =
-            (FloatVector)
-                p1.lanewise(VectorOperators.LSHL, 16)
-                    .lanewise(VectorOperators.ASHR, 16)
-                    .add(p1.lanewise(VectorOperators.ASHR, 16))
-                    .convert(VectorOperators.I2F, 0);
-        FloatVector scale =
-            IntVector.broadcast(I, x[block + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
-        FloatVector all =
-            IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
-        FloatVector s0;
-        FloatVector s1;
-        if (pairs) {
-          IntVector q0 = IntVector.fromMemorySegment(I, data, head + at, LE);
-          IntVector q1 = IntVector.fromMemorySegment(I, data, head + at + HALF, LE);
-          s0 =
-              q0.lanewise(VectorOperators.LSHL, 16)
-                  .lanewise(VectorOperators.ASHR, 3)
-                  .and(halfBits)
-                  .reinterpretAsFloats()
-                  .mul(unit);
-          s1 =
-              q1.lanewise(VectorOperators.LSHL, 16)
-                  .lanewise(VectorOperators.ASHR, 3)
-                  .and(halfBits)
-                  .reinterpretAsFloats()
-                  .mul(unit);
-          FloatVector o0 =
-              s0.fma(
-                  middle,
-                  q0.lanewise(VectorOperators.ASHR, 3)
-                      .and(halfBits)
-                      .reinterpretAsFloats()
-                      .mul(unit));
-          FloatVector o1 =
-              s1.fma(
-                  middle,
-                  q1.lanewise(VectorOperators.ASHR, 3)
-                      .and(halfBits)
-                      .reinterpretAsFloats()
-                      .mul(unit));
-          t0 = t0.add(f0.fma(s0.mul(scale), o0.mul(all)));
-          t1 = t1.add(f1.fma(s1.mul(scale), o1.mul(all)));
-        } else if (direct) {
-          IntVector q = IntVector.fromMemorySegment(I, data, head + at, LE);
-          s0 =
-              q.lanewise(VectorOperators.LSHL, 16)
-                  .lanewise(VectorOperators.ASHR, 3)
-                  .and(halfBits)
-                  .reinterpretAsFloats()
-                  .mul(unit);
-          s1 = q.lanewise(VectorOperators.ASHR, 3).and(halfBits).reinterpretAsFloats().mul(unit);
-          t0 = f0.fma(s0.mul(scale), t0);
-          t1 = f1.fma(s1.mul(scale), t1);
-        } else {
-          long scaleAt = lane + (long) (j >> halves) * Scratch.SCALE_BYTES;
-          s0 = FloatVector.fromMemorySegment(F, scales, scaleAt, LE);
-          s1 = FloatVector.fromMemorySegment(F, scales, scaleAt + HALF, LE);
-          if (last == 3) {
-            FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scaleAt + LEAST, LE);
-            FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scaleAt + LEAST + HALF, LE);
-            t0 = t0.add(f0.fma(s0.mul(scale), o0.mul(all)));
-            t1 = t1.add(f1.fma(s1.mul(scale), o1.mul(all)));
-          } else {
-            t0 = f0.fma(s0.mul(scale), t0);
-            t1 = f1.fma(s1.mul(scale), t1);
-          }
-        }
+        ShortVector v1 =
+            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW + HALF, LE)
+                .reinterpretAsShorts();
+        e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+        a0 = a0.add(v0.and(nibble).mul(e));
+        a1 = a1.add(v1.and(nibble).mul(e));
+        e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
+        a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
+        a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
+        e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
+        a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
+        a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
+        e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
+        a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 12).mul(e));
+        a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 12).mul(e));
       }
+      FloatVector unit =
+          IntVector.broadcast(I, x[block + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
+      FloatVector all =
+          IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
+      long scale = lane + (long) g * Scratch.SCALE_BYTES;
+      IntVector p0 = a0.reinterpretAsInts();
+      FloatVector f0 =
+          (FloatVector)
+              p0.lanewise(VectorOperators.LSHL, 16)
+                  .lanewise(VectorOperators.ASHR, 16)
+                  .add(p0.lanewise(VectorOperators.ASHR, 16))
+                  .convert(VectorOperators.I2F, 0);
+      FloatVector s0 = FloatVector.fromMemorySegment(F, scales, scale, LE);
+      FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scale + LEAST, LE);
+      t0 = t0.add(f0.fma(s0.mul(unit), o0.mul(all)));
+      IntVector p1 = a1.reinterpretAsInts();
+      FloatVector f1 =
+          (FloatVector)
+              p1.lanewise(VectorOperators.LSHL, 16)
+                  .lanewise(VectorOperators.ASHR, 16)
+                  .add(p1.lanewise(VectorOperators.ASHR, 16))
+                  .convert(VectorOperators.I2F, 0);
+      FloatVector s1 = FloatVector.fromMemorySegment(F, scales, scale + HALF, LE);
+      FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scale + LEAST + HALF, LE);
+      t1 = t1.add(f1.fma(s1.mul(unit), o1.mul(all)));
+    }
+    t0.intoArray(y, y0);
+    t1.intoArray(y, y0 + 16);
+  }
+
+  /// One row, of 5 or 6 bits.
+  private static void dotHigh(
+      Panel panel,
+      int first,
+      int blocks,
+      int column,
+      int[] x,
+      int from,
+      MemorySegment scaleMemory,
+      float[] y,
+      int y0) {
+    MemorySegment data = OffHeap.of(panel.data());
+    MemorySegment scales = OffHeap.of(scaleMemory);
+    Format format = panel.format();
+    int steps = format.stepsPerScale();
+    int words = steps / 4;
+    long blockBytes = format.blockBytes();
+    long lane = column * 4L;
+    long low = panel.values(first) + lane;
+    ShortVector nibble = ShortVector.broadcast(S, (short) 15);
+    ShortVector zero = ShortVector.broadcast(S, (short) -format.center());
+    int more = format.highRows();
+    long high = panel.high(first) + lane;
+    ShortVector upper = ShortVector.broadcast(S, (short) (more == 1 ? 0x10 : 0x30));
+    FloatVector t0 = FloatVector.fromArray(F, y, y0);
+    FloatVector t1 = FloatVector.fromArray(F, y, y0 + 16);
+    for (int g = 0; g < blocks * 4 / words; g++) {
+      int block = from + (g * words >> 2) * Rows.BLOCK_INTS;
+      ShortVector e =
+          IntVector.broadcast(I, x[block + laneSums(g * steps, steps) * Rows.TILE])
+              .reinterpretAsShorts();
+      ShortVector a0 = e.mul(zero);
+      ShortVector a1 = e.mul(zero);
+      for (int j = g * words; j < (g + 1) * words; j++) {
+        int i = j & 3;
+        int k = block + i * 4 * Rows.TILE;
+        long at = (j >> 2) * blockBytes;
+        ShortVector v0 =
+            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW, LE)
+                .reinterpretAsShorts();
+        ShortVector v1 =
+            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW + HALF, LE)
+                .reinterpretAsShorts();
+        long bits = high + at + (i * more >> 2) * (long) Format.ROW;
+        int up = (i * more & 3) * 4;
+        ShortVector h0 =
+            IntVector.fromMemorySegment(I, data, bits, LE)
+                .reinterpretAsShorts()
+                .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+                .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+        ShortVector h1 =
+            IntVector.fromMemorySegment(I, data, bits + HALF, LE)
+                .reinterpretAsShorts()
+                .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+                .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+        e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+        ShortVector w0 = v0.and(nibble).or(h0.and(upper));
+        h0 = h0.lanewise(VectorOperators.LSHR, more);
+        a0 = a0.add(w0.mul(e));
+        ShortVector w1 = v1.and(nibble).or(h1.and(upper));
+        h1 = h1.lanewise(VectorOperators.LSHR, more);
+        a1 = a1.add(w1.mul(e));
+        e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
+        w0 = v0.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h0.and(upper));
+        h0 = h0.lanewise(VectorOperators.LSHR, more);
+        a0 = a0.add(w0.mul(e));
+        w1 = v1.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h1.and(upper));
+        h1 = h1.lanewise(VectorOperators.LSHR, more);
+        a1 = a1.add(w1.mul(e));
+        e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
+        w0 = v0.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h0.and(upper));
+        h0 = h0.lanewise(VectorOperators.LSHR, more);
+        a0 = a0.add(w0.mul(e));
+        w1 = v1.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h1.and(upper));
+        h1 = h1.lanewise(VectorOperators.LSHR, more);
+        a1 = a1.add(w1.mul(e));
+        e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
+        w0 = v0.lanewise(VectorOperators.LSHR, 12).or(h0.and(upper));
+        a0 = a0.add(w0.mul(e));
+        w1 = v1.lanewise(VectorOperators.LSHR, 12).or(h1.and(upper));
+        a1 = a1.add(w1.mul(e));
+      }
+      FloatVector unit =
+          IntVector.broadcast(I, x[block + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
+      FloatVector all =
+          IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
+      long scale = lane + (long) g * Scratch.SCALE_BYTES;
+      IntVector p0 = a0.reinterpretAsInts();
+      FloatVector f0 =
+          (FloatVector)
+              p0.lanewise(VectorOperators.LSHL, 16)
+                  .lanewise(VectorOperators.ASHR, 16)
+                  .add(p0.lanewise(VectorOperators.ASHR, 16))
+                  .convert(VectorOperators.I2F, 0);
+      FloatVector s0 = FloatVector.fromMemorySegment(F, scales, scale, LE);
+      FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scale + LEAST, LE);
+      t0 = t0.add(f0.fma(s0.mul(unit), o0.mul(all)));
+      IntVector p1 = a1.reinterpretAsInts();
+      FloatVector f1 =
+          (FloatVector)
+              p1.lanewise(VectorOperators.LSHL, 16)
+                  .lanewise(VectorOperators.ASHR, 16)
+                  .add(p1.lanewise(VectorOperators.ASHR, 16))
+                  .convert(VectorOperators.I2F, 0);
+      FloatVector s1 = FloatVector.fromMemorySegment(F, scales, scale + HALF, LE);
+      FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scale + LEAST + HALF, LE);
+      t1 = t1.add(f1.fma(s1.mul(unit), o1.mul(all)));
     }
     t0.intoArray(y, y0);
     t1.intoArray(y, y0 + 16);

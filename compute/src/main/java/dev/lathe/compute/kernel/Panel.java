@@ -257,7 +257,7 @@ final class Panel {
   /// The product of one output with a row's integers, as `IntegerPanels` computes it.
   float product(int column, int[] x, int at) {
     float sum = 0;
-    int values = 8 * format.wordsPerScale();
+    int values = 2 * format.stepsPerScale();
     for (int k = 0; k < inputs; k += values) {
       int b = k / Format.BLOCK;
       int block = at + b * Rows.BLOCK_INTS;
@@ -269,13 +269,9 @@ final class Panel {
       }
       float scale = scale(column, b, k % Format.BLOCK);
       float scales = scale * Float.intBitsToFloat(x[block + Rows.SCALE * Rows.TILE]);
-      if (format.hasLeast()) {
-        float least = Math.fma(scale, format.center() - format.zero, least(column, b));
-        float all = Float.intBitsToFloat(x[block + Rows.SUM * Rows.TILE]);
-        sum += Math.fma(whole, scales, least * all);
-      } else {
-        sum = Math.fma(whole, scales, sum);
-      }
+      float least = Math.fma(scale, format.center() - format.zero, least(column, b));
+      float all = Float.intBitsToFloat(x[block + Rows.SUM * Rows.TILE]);
+      sum += Math.fma(whole, scales, least * all);
     }
     return sum;
   }

@@ -66,7 +66,9 @@ final class Products {
   private static void integers(
       PackedMatrix w, Rows x, Rows y, int rows, int from, int to, Scratch scratch) {
     int blocks = Format.blocks(w.inputs());
-    int step = Scratch.SCALED_INPUTS / Format.BLOCK;
+    int most = Scratch.INTEGER_INPUTS / Format.BLOCK;
+    int pieces = (blocks + most - 1) / most;
+    int step = (blocks + pieces - 1) / pieces;
     for (int index = from; index < to; index++) {
       Panel panel = w.panel(index);
       if (panel.format().levels() == 0) {

@@ -6,16 +6,17 @@ import java.lang.foreign.MemorySegment;
 /// Room in which one thread computes: small enough to stay in the first-level cache. Its memory
 /// belongs to the arena.
 public final class Scratch {
-  /// Inputs whose weights are decoded at once.
+  /// Inputs whose weights are decoded to floats at once.
   static final int INPUTS = 128;
 
-  /// Inputs whose scales are decoded at once.
-  static final int SCALED_INPUTS = 1024;
+  /// Most inputs whose weights are decoded to integers at once: the fewer times a piece begins the
+  /// better.
+  static final int INTEGER_INPUTS = 576;
 
   /// Bytes of the scales and least values of one panel.
   static final int SCALE_BYTES = 2 * PackedMatrix.PANEL * Float.BYTES;
 
-  /// Decoded weights `[INPUTS, 32]`.
+  /// Decoded weights: floats `[INPUTS, 32]`, or 16-bit integers `[INTEGER_INPUTS / 2, 32, 2]`.
   final MemorySegment weights;
 
   /// Scales `[32]` and least values `[32]` of 16 or 32 inputs each.
@@ -38,10 +39,10 @@ public final class Scratch {
   /// @param attention floats that attention needs, see [KvCache#scratch]
   /// @param headWidth inputs of the keys that it widens
   public Scratch(Arena arena, int attention, int headWidth) {
-    long inputs = Math.max(INPUTS, PackedMatrix.padded(headWidth));
-    weights = arena.allocate(inputs * Format.ROW, 4096);
-    scales = arena.allocate((long) SCALED_INPUTS / 16 * SCALE_BYTES, 64);
-    partial = arena.allocate(IntegerPanels.sumBytes(SCALED_INPUTS), 64);
+    int inputs = Math.max(INPUTS, PackedMatrix.padded(headWidth));
+    weights = arena.allocate((long) Math.max(inputs, INTEGER_INPUTS / 2) * Format.ROW, 4096);
+    scales = arena.allocate((long) INTEGER_INPUTS / 16 * SCALE_BYTES, 64);
+    partial = arena.allocate(IntegerPanels.sumBytes(INTEGER_INPUTS), 64);
     this.attention = new float[attention];
   }
 }
