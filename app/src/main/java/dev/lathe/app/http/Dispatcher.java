@@ -11,6 +11,7 @@ import java.util.HexFormat;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
@@ -46,6 +47,10 @@ final class Dispatcher extends Handler.Abstract {
   private final Patience patience;
   private final ServerLog log;
   private final JsonFactory json;
+
+  /// Bytes that bodies may still take.
+  private final AtomicLong bodyRoom;
+
   private final AtomicInteger underWay = new AtomicInteger();
   private volatile boolean draining;
 
@@ -63,6 +68,7 @@ final class Dispatcher extends Handler.Abstract {
     this.patience = patience;
     this.log = log;
     this.json = StrictJson.factory(limits.jsonTokens());
+    this.bodyRoom = new AtomicLong(limits.allBodiesBytes());
   }
 
   /// From now on new requests are refused.
@@ -103,12 +109,14 @@ final class Dispatcher extends Handler.Abstract {
     // Whether the client takes what is written has a limit of its own; to wait for the next token
     // is no idleness.
     request.addIdleTimeoutListener(_ -> false);
-    RequestBody body = new RequestBody(request, limits, json, () -> patience.answering(connection));
+    RequestBody body =
+        new RequestBody(request, limits, json, bodyRoom, () -> patience.answering(connection));
     patience.received(connection, body::giveUp);
     Exchange exchange = new Exchange(request, response, id(request.getHeaders()), body);
     response.getHeaders().put(REQUEST_ID_HEADER, exchange.id);
     response.getHeaders().put(NO_SNIFF);
     @Nullable Throwable broken = run(exchange);
+    body.release();
     underWay.decrementAndGet();
     if (broken == null) {
       patience.received(connection, body::giveUp);

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
@@ -30,25 +31,37 @@ final class RequestBody {
   /// How much of a body that nobody wanted is still taken.
   private static final long MOST_DRAINED = 256L << 20;
 
+  /// What of each body does not count among all that are held: small requests are always read.
+  private static final int UNCOUNTED = 64 << 10;
+
   /// Parts of the time that a client may take.
   private static final int SLICES = 16;
 
   private final Request request;
   private final ServerSettings.Limits limits;
   private final JsonFactory json;
+  private final AtomicLong room;
   private final Runnable complete;
   private final AtomicReference<CountDownLatch> wait = new AtomicReference<>(new CountDownLatch(0));
   private volatile boolean givenUp;
   private boolean begun;
   private boolean timedOut;
   private long patience;
+  private long held;
 
   /// @param json parsers within the limits of [StrictJson]
+  /// @param room bytes that all bodies may still take together
   /// @param complete is told when all of it has come
-  RequestBody(Request request, ServerSettings.Limits limits, JsonFactory json, Runnable complete) {
+  RequestBody(
+      Request request,
+      ServerSettings.Limits limits,
+      JsonFactory json,
+      AtomicLong room,
+      Runnable complete) {
     this.request = request;
     this.limits = limits;
     this.json = json;
+    this.room = room;
     this.complete = complete;
   }
 
@@ -104,6 +117,7 @@ final class RequestBody {
         if (bytes.size() + chunk.remaining() > limits.bodyBytes()) {
           throw tooLarge();
         }
+        hold(bytes.size() + chunk.remaining());
         while (chunk.hasRemaining()) {
           bytes.write(part, 0, chunk.get(part, 0, PART));
         }
@@ -115,6 +129,28 @@ final class RequestBody {
         chunk.release();
       }
     }
+  }
+
+  /// Counts a body of `size` bytes among all that are held.
+  private void hold(int size) {
+    long more = Math.max(0, size - UNCOUNTED) - held;
+    if (more <= 0) {
+      return;
+    }
+    if (room.addAndGet(-more) < 0) {
+      room.addAndGet(more);
+      throw new Refusal(
+          Fault.OVERLOADED,
+          "long requests under way already hold the %,d bytes that this server keeps for them; send it again later"
+              .formatted(limits.allBodiesBytes()));
+    }
+    held += more;
+  }
+
+  /// Counts it no longer, once the request is answered.
+  void release() {
+    room.addAndGet(held);
+    held = 0;
   }
 
   private static Refusal broken(Throwable failure) throws IOException {

@@ -28,6 +28,8 @@ public record ServerSettings(
   public record Tls(Path certificate, Path key) {}
 
   /// @param bodyBytes largest body of a request
+  /// @param allBodiesBytes most of all bodies at once, until their requests are answered, the first
+  ///   64 KiB of each not counted
   /// @param jsonTokens most values, names and brackets in a body
   /// @param headerBytes largest head of a request
   /// @param connections most connections at once
@@ -38,6 +40,7 @@ public record ServerSettings(
   /// @param drain longest time that running requests get when the server stops
   public record Limits(
       int bodyBytes,
+      long allBodiesBytes,
       int jsonTokens,
       int headerBytes,
       int connections,
@@ -46,10 +49,12 @@ public record ServerSettings(
       Duration toRead,
       Duration idle,
       Duration drain) {
-    /// 8 MiB, 500,000 values, 16 KiB, 4096 connections, 64 streams, 30 s, 30 s, 10 min, 30 s.
+    /// 8 MiB, a sixteenth of the heap and at least eight such bodies, 500,000 values, 16 KiB, 4096
+    /// connections, 64 streams, 30 s, 30 s, 10 min, 30 s.
     public static final Limits USUAL =
         new Limits(
             8 << 20,
+            Math.max(64L << 20, Runtime.getRuntime().maxMemory() / 16),
             500_000,
             16 << 10,
             4096,

@@ -52,7 +52,7 @@ class HttpServerTest {
 
   private static ServerSettings.Limits limits(Duration toSendOrRead) {
     return new ServerSettings.Limits(
-        1 << 20, 1000, 8 << 10, 64, 2, toSendOrRead, toSendOrRead, PATIENCE, PATIENCE);
+        1 << 20, 1 << 20, 1000, 8 << 10, 64, 2, toSendOrRead, toSendOrRead, PATIENCE, PATIENCE);
   }
 
   @TempDir private Path folder;
@@ -261,6 +261,31 @@ class HttpServerTest {
           .matches(each -> each.status() == 400 && each.body().contains("oken count"));
       assertThat(wire.post("/echo", "{\"text\": \"\\u0000\\ud83d\\ude00\"}").read().body())
           .isEqualTo("{\"text\":\"\\u0000😀\"}\n");
+    }
+  }
+
+  @Test
+  void longBodiesWaitForOthersWhileShortOnesAreRead() throws Exception {
+    String large = "{\"text\": \"" + "x".repeat(900_000) + "\"}";
+    URI address = start();
+    try (Wire held = new Wire(address);
+        Wire other = new Wire(address)) {
+      held.post("/wait", large);
+      await(begun);
+
+      Wire.Answer refused = other.post("/echo", large).read();
+      Wire.Answer small = other.post("/echo", "{\"text\": \"y\"}").read();
+      goOn.countDown();
+      Wire.Answer first = held.read();
+      await(() -> answered.size() == 3);
+      Wire.Answer later = other.post("/echo", large).read();
+
+      assertThat(refused.status()).isEqualTo(429);
+      assertThat(refused.body()).contains("1,048,576 bytes");
+      assertThat(refused.header("Retry-After")).isEqualTo("1");
+      assertThat(small.status()).isEqualTo(200);
+      assertThat(first.status()).isEqualTo(200);
+      assertThat(later.status()).isEqualTo(200);
     }
   }
 

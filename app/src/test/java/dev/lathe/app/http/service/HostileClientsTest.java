@@ -83,6 +83,7 @@ class HostileClientsTest {
     ServerSettings.Limits limits =
         new ServerSettings.Limits(
             1 << 20,
+            64 << 20,
             20_000,
             8 << 10,
             CONNECTIONS,

@@ -92,6 +92,7 @@ class SoakTest {
     ServerSettings.Limits usual = ServerSettings.Limits.USUAL;
     return new ServerSettings.Limits(
         usual.bodyBytes(),
+        usual.allBodiesBytes(),
         usual.jsonTokens(),
         usual.headerBytes(),
         usual.connections(),
