@@ -219,8 +219,8 @@ final class Decoder {
     product(batch, layer, Group.QKV, normed, qkv, weight.bias());
     rows(batch.rows, (row, worker) -> rotate(batch, layer, row));
     attend(batch, layer);
-    if (!quantizedByHead()) {
-      PackedMatrix out = weight.of(Group.OUT);
+    PackedMatrix out = weight.of(Group.OUT);
+    if (out.levels() > 0 && !quantizedByHead()) {
       rows(batch.rows, (row, worker) -> quantize(out, attended, row, scratch[worker]));
     }
     product(batch, layer, Group.OUT, attended, delta, null);

@@ -62,10 +62,11 @@ final class IntegerPanels {
     if (rows == 1) {
       int from = x.integersAt(0) + first * Rows.BLOCK_INTS;
       if (format.highRows() == 0) {
-        dotLow(panel, first, blocks, column, integers, from, scratch.scales, y, yAt + column);
+        sumsLow(panel, first, blocks, column, integers, from, scratch.partial);
       } else {
-        dotHigh(panel, first, blocks, column, integers, from, scratch.scales, y, yAt + column);
+        sumsHigh(panel, first, blocks, column, integers, from, scratch.partial);
       }
+      fold1(scratch.partial, scratch.scales, lane, groups, steps, integers, from, y, yAt + column);
       return;
     }
     if (format.highRows() == 0) {
@@ -492,177 +493,186 @@ final class IntegerPanels {
     a31.intoArray(y, y3 + 16);
   }
 
-  /// One row, of 4 bits.
-  private static void dotLow(
-      Panel panel,
-      int first,
-      int blocks,
-      int column,
-      int[] x,
-      int from,
-      MemorySegment scaleMemory,
-      float[] y,
-      int y0) {
+  /// Sums of one row's products with weights of 4 bits over each 16 inputs.
+  private static void sumsLow(
+      Panel panel, int first, int blocks, int column, int[] x, int from, MemorySegment sumMemory) {
     MemorySegment data = OffHeap.of(panel.data());
-    MemorySegment scales = OffHeap.of(scaleMemory);
+    MemorySegment sums = OffHeap.of(sumMemory);
     Format format = panel.format();
-    int steps = format.stepsPerScale();
-    int words = steps / 4;
     long blockBytes = format.blockBytes();
-    long lane = column * 4L;
-    long low = panel.values(first) + lane;
+    long low = panel.values(first) + column * 4L;
     ShortVector nibble = ShortVector.broadcast(S, (short) 15);
     ShortVector zero = ShortVector.broadcast(S, (short) -format.center());
-    FloatVector t0 = FloatVector.fromArray(F, y, y0);
-    FloatVector t1 = FloatVector.fromArray(F, y, y0 + 16);
-    for (int g = 0; g < blocks * 4 / words; g++) {
-      int block = from + (g * words >> 2) * Rows.BLOCK_INTS;
+    for (int half = 0; half < 2 * blocks; half++) {
+      int part = half & 1;
+      int block = from + (half >> 1) * Rows.BLOCK_INTS;
+      int k = block + part * 8 * Rows.TILE;
+      long words = low + (half >> 1) * blockBytes + part * (2L * Format.ROW);
       ShortVector e =
-          IntVector.broadcast(I, x[block + laneSums(g * steps, steps) * Rows.TILE])
+          IntVector.broadcast(I, x[block + (Rows.HALF_LANE_SUMS + part) * Rows.TILE])
               .reinterpretAsShorts();
       ShortVector a0 = e.mul(zero);
       ShortVector a1 = e.mul(zero);
-      for (int j = g * words; j < (g + 1) * words; j++) {
-        int i = j & 3;
-        int k = block + i * 4 * Rows.TILE;
-        long at = (j >> 2) * blockBytes;
-        ShortVector v0 =
-            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW, LE)
-                .reinterpretAsShorts();
-        ShortVector v1 =
-            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW + HALF, LE)
-                .reinterpretAsShorts();
-        e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-        a0 = a0.add(v0.and(nibble).mul(e));
-        a1 = a1.add(v1.and(nibble).mul(e));
-        e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
-        a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
-        a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
-        e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
-        a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
-        a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
-        e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
-        a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 12).mul(e));
-        a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 12).mul(e));
-      }
-      FloatVector unit =
-          IntVector.broadcast(I, x[block + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
-      FloatVector all =
-          IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
-      long scale = lane + (long) g * Scratch.SCALE_BYTES;
-      IntVector p0 = a0.reinterpretAsInts();
-      FloatVector f0 =
-          (FloatVector)
-              p0.lanewise(VectorOperators.LSHL, 16)
-                  .lanewise(VectorOperators.ASHR, 16)
-                  .add(p0.lanewise(VectorOperators.ASHR, 16))
-                  .convert(VectorOperators.I2F, 0);
-      FloatVector s0 = FloatVector.fromMemorySegment(F, scales, scale, LE);
-      FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scale + LEAST, LE);
-      t0 = t0.add(f0.fma(s0.mul(unit), o0.mul(all)));
-      IntVector p1 = a1.reinterpretAsInts();
-      FloatVector f1 =
-          (FloatVector)
-              p1.lanewise(VectorOperators.LSHL, 16)
-                  .lanewise(VectorOperators.ASHR, 16)
-                  .add(p1.lanewise(VectorOperators.ASHR, 16))
-                  .convert(VectorOperators.I2F, 0);
-      FloatVector s1 = FloatVector.fromMemorySegment(F, scales, scale + HALF, LE);
-      FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scale + LEAST + HALF, LE);
-      t1 = t1.add(f1.fma(s1.mul(unit), o1.mul(all)));
+      ShortVector v0 = IntVector.fromMemorySegment(I, data, words, LE).reinterpretAsShorts();
+      ShortVector v1 = IntVector.fromMemorySegment(I, data, words + HALF, LE).reinterpretAsShorts();
+      e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+      a0 = a0.add(v0.and(nibble).mul(e));
+      a1 = a1.add(v1.and(nibble).mul(e));
+      e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
+      e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
+      e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 12).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 12).mul(e));
+      v0 = IntVector.fromMemorySegment(I, data, words + Format.ROW, LE).reinterpretAsShorts();
+      v1 =
+          IntVector.fromMemorySegment(I, data, words + Format.ROW + HALF, LE).reinterpretAsShorts();
+      e = IntVector.broadcast(I, x[k + 4 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.and(nibble).mul(e));
+      a1 = a1.add(v1.and(nibble).mul(e));
+      e = IntVector.broadcast(I, x[k + 5 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 4).and(nibble).mul(e));
+      e = IntVector.broadcast(I, x[k + 6 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 8).and(nibble).mul(e));
+      e = IntVector.broadcast(I, x[k + 7 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 12).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 12).mul(e));
+      a0.reinterpretAsInts().intoMemorySegment(sums, half * ROW_BYTES, LE);
+      a1.reinterpretAsInts().intoMemorySegment(sums, half * ROW_BYTES + HALF, LE);
     }
-    t0.intoArray(y, y0);
-    t1.intoArray(y, y0 + 16);
   }
 
-  /// One row, of 5 or 6 bits.
-  private static void dotHigh(
-      Panel panel,
-      int first,
-      int blocks,
-      int column,
-      int[] x,
-      int from,
-      MemorySegment scaleMemory,
-      float[] y,
-      int y0) {
+  /// Sums of one row's products with weights of 5 or 6 bits over each 16 inputs.
+  private static void sumsHigh(
+      Panel panel, int first, int blocks, int column, int[] x, int from, MemorySegment sumMemory) {
     MemorySegment data = OffHeap.of(panel.data());
-    MemorySegment scales = OffHeap.of(scaleMemory);
+    MemorySegment sums = OffHeap.of(sumMemory);
     Format format = panel.format();
-    int steps = format.stepsPerScale();
-    int words = steps / 4;
     long blockBytes = format.blockBytes();
-    long lane = column * 4L;
-    long low = panel.values(first) + lane;
+    long low = panel.values(first) + column * 4L;
     ShortVector nibble = ShortVector.broadcast(S, (short) 15);
     ShortVector zero = ShortVector.broadcast(S, (short) -format.center());
     int more = format.highRows();
-    long high = panel.high(first) + lane;
+    long high = panel.high(first) + column * 4L;
     ShortVector upper = ShortVector.broadcast(S, (short) (more == 1 ? 0x10 : 0x30));
-    FloatVector t0 = FloatVector.fromArray(F, y, y0);
-    FloatVector t1 = FloatVector.fromArray(F, y, y0 + 16);
-    for (int g = 0; g < blocks * 4 / words; g++) {
-      int block = from + (g * words >> 2) * Rows.BLOCK_INTS;
+    for (int half = 0; half < 2 * blocks; half++) {
+      int part = half & 1;
+      int block = from + (half >> 1) * Rows.BLOCK_INTS;
+      int k = block + part * 8 * Rows.TILE;
+      long words = low + (half >> 1) * blockBytes + part * (2L * Format.ROW);
       ShortVector e =
-          IntVector.broadcast(I, x[block + laneSums(g * steps, steps) * Rows.TILE])
+          IntVector.broadcast(I, x[block + (Rows.HALF_LANE_SUMS + part) * Rows.TILE])
               .reinterpretAsShorts();
       ShortVector a0 = e.mul(zero);
       ShortVector a1 = e.mul(zero);
-      for (int j = g * words; j < (g + 1) * words; j++) {
-        int i = j & 3;
-        int k = block + i * 4 * Rows.TILE;
-        long at = (j >> 2) * blockBytes;
-        ShortVector v0 =
-            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW, LE)
-                .reinterpretAsShorts();
-        ShortVector v1 =
-            IntVector.fromMemorySegment(I, data, low + at + i * (long) Format.ROW + HALF, LE)
-                .reinterpretAsShorts();
-        long bits = high + at + (i * more >> 2) * (long) Format.ROW;
-        int up = (i * more & 3) * 4;
-        ShortVector h0 =
-            IntVector.fromMemorySegment(I, data, bits, LE)
-                .reinterpretAsShorts()
-                .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-                .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-        ShortVector h1 =
-            IntVector.fromMemorySegment(I, data, bits + HALF, LE)
-                .reinterpretAsShorts()
-                .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
-                .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
-        e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-        ShortVector w0 = v0.and(nibble).or(h0.and(upper));
-        h0 = h0.lanewise(VectorOperators.LSHR, more);
-        a0 = a0.add(w0.mul(e));
-        ShortVector w1 = v1.and(nibble).or(h1.and(upper));
-        h1 = h1.lanewise(VectorOperators.LSHR, more);
-        a1 = a1.add(w1.mul(e));
-        e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
-        w0 = v0.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h0.and(upper));
-        h0 = h0.lanewise(VectorOperators.LSHR, more);
-        a0 = a0.add(w0.mul(e));
-        w1 = v1.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h1.and(upper));
-        h1 = h1.lanewise(VectorOperators.LSHR, more);
-        a1 = a1.add(w1.mul(e));
-        e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
-        w0 = v0.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h0.and(upper));
-        h0 = h0.lanewise(VectorOperators.LSHR, more);
-        a0 = a0.add(w0.mul(e));
-        w1 = v1.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h1.and(upper));
-        h1 = h1.lanewise(VectorOperators.LSHR, more);
-        a1 = a1.add(w1.mul(e));
-        e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
-        w0 = v0.lanewise(VectorOperators.LSHR, 12).or(h0.and(upper));
-        a0 = a0.add(w0.mul(e));
-        w1 = v1.lanewise(VectorOperators.LSHR, 12).or(h1.and(upper));
-        a1 = a1.add(w1.mul(e));
-      }
+      ShortVector v0 = IntVector.fromMemorySegment(I, data, words, LE).reinterpretAsShorts();
+      ShortVector v1 = IntVector.fromMemorySegment(I, data, words + HALF, LE).reinterpretAsShorts();
+      int i = 2 * part;
+      long bits = high + (half >> 1) * blockBytes + (i * more >> 2) * (long) Format.ROW;
+      int up = (i * more & 3) * 4;
+      ShortVector h0 =
+          IntVector.fromMemorySegment(I, data, bits, LE)
+              .reinterpretAsShorts()
+              .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+      ShortVector h1 =
+          IntVector.fromMemorySegment(I, data, bits + HALF, LE)
+              .reinterpretAsShorts()
+              .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+      e = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+      a0 = a0.add(v0.and(nibble).or(h0.and(upper)).mul(e));
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      a1 = a1.add(v1.and(nibble).or(h1.and(upper)).mul(e));
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      e = IntVector.broadcast(I, x[k + Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h0.and(upper)).mul(e));
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h1.and(upper)).mul(e));
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      e = IntVector.broadcast(I, x[k + 2 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h0.and(upper)).mul(e));
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h1.and(upper)).mul(e));
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      e = IntVector.broadcast(I, x[k + 3 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 12).or(h0.and(upper)).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 12).or(h1.and(upper)).mul(e));
+      v0 = IntVector.fromMemorySegment(I, data, words + Format.ROW, LE).reinterpretAsShorts();
+      v1 =
+          IntVector.fromMemorySegment(I, data, words + Format.ROW + HALF, LE).reinterpretAsShorts();
+      i = 2 * part + 1;
+      bits = high + (half >> 1) * blockBytes + (i * more >> 2) * (long) Format.ROW;
+      up = (i * more & 3) * 4;
+      h0 =
+          IntVector.fromMemorySegment(I, data, bits, LE)
+              .reinterpretAsShorts()
+              .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+      h1 =
+          IntVector.fromMemorySegment(I, data, bits + HALF, LE)
+              .reinterpretAsShorts()
+              .lanewise(VectorOperators.LSHL, up == 0 ? 4 : 0)
+              .lanewise(VectorOperators.LSHR, Math.max(up - 4, 0));
+      e = IntVector.broadcast(I, x[k + 4 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.and(nibble).or(h0.and(upper)).mul(e));
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      a1 = a1.add(v1.and(nibble).or(h1.and(upper)).mul(e));
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      e = IntVector.broadcast(I, x[k + 5 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h0.and(upper)).mul(e));
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 4).and(nibble).or(h1.and(upper)).mul(e));
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      e = IntVector.broadcast(I, x[k + 6 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h0.and(upper)).mul(e));
+      h0 = h0.lanewise(VectorOperators.LSHR, more);
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 8).and(nibble).or(h1.and(upper)).mul(e));
+      h1 = h1.lanewise(VectorOperators.LSHR, more);
+      e = IntVector.broadcast(I, x[k + 7 * Rows.TILE]).reinterpretAsShorts();
+      a0 = a0.add(v0.lanewise(VectorOperators.LSHR, 12).or(h0.and(upper)).mul(e));
+      a1 = a1.add(v1.lanewise(VectorOperators.LSHR, 12).or(h1.and(upper)).mul(e));
+      a0.reinterpretAsInts().intoMemorySegment(sums, half * ROW_BYTES, LE);
+      a1.reinterpretAsInts().intoMemorySegment(sums, half * ROW_BYTES + HALF, LE);
+    }
+  }
+
+  /// [#fold4] for one row, whose sums are those of 16 inputs each.
+  private static void fold1(
+      MemorySegment sumMemory,
+      MemorySegment scaleMemory,
+      long lane,
+      int groups,
+      int steps,
+      int[] x,
+      int from,
+      float[] y,
+      int y0) {
+    MemorySegment sums = OffHeap.of(sumMemory);
+    MemorySegment scales = OffHeap.of(scaleMemory);
+    int halves = steps / 8;
+    ShortVector other = ShortVector.broadcast(S, (short) (halves - 1));
+    FloatVector a0 = FloatVector.fromArray(F, y, y0);
+    FloatVector a1 = FloatVector.fromArray(F, y, y0 + 16);
+    for (int g = 0; g < groups; g++) {
+      int block = from + (g * steps >> 4) * Rows.BLOCK_INTS;
       FloatVector unit =
           IntVector.broadcast(I, x[block + Rows.SCALE * Rows.TILE]).reinterpretAsFloats();
       FloatVector all =
           IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
       long scale = lane + (long) g * Scratch.SCALE_BYTES;
-      IntVector p0 = a0.reinterpretAsInts();
+      long at = g * halves * ROW_BYTES;
+      long last = at + (halves - 1) * ROW_BYTES;
+      IntVector p0 =
+          IntVector.fromMemorySegment(I, sums, at, LE)
+              .reinterpretAsShorts()
+              .add(IntVector.fromMemorySegment(I, sums, last, LE).reinterpretAsShorts().mul(other))
+              .reinterpretAsInts();
       FloatVector f0 =
           (FloatVector)
               p0.lanewise(VectorOperators.LSHL, 16)
@@ -671,8 +681,15 @@ final class IntegerPanels {
                   .convert(VectorOperators.I2F, 0);
       FloatVector s0 = FloatVector.fromMemorySegment(F, scales, scale, LE);
       FloatVector o0 = FloatVector.fromMemorySegment(F, scales, scale + LEAST, LE);
-      t0 = t0.add(f0.fma(s0.mul(unit), o0.mul(all)));
-      IntVector p1 = a1.reinterpretAsInts();
+      a0 = a0.add(f0.fma(s0.mul(unit), o0.mul(all)));
+      IntVector p1 =
+          IntVector.fromMemorySegment(I, sums, at + HALF, LE)
+              .reinterpretAsShorts()
+              .add(
+                  IntVector.fromMemorySegment(I, sums, last + HALF, LE)
+                      .reinterpretAsShorts()
+                      .mul(other))
+              .reinterpretAsInts();
       FloatVector f1 =
           (FloatVector)
               p1.lanewise(VectorOperators.LSHL, 16)
@@ -681,9 +698,9 @@ final class IntegerPanels {
                   .convert(VectorOperators.I2F, 0);
       FloatVector s1 = FloatVector.fromMemorySegment(F, scales, scale + HALF, LE);
       FloatVector o1 = FloatVector.fromMemorySegment(F, scales, scale + LEAST + HALF, LE);
-      t1 = t1.add(f1.fma(s1.mul(unit), o1.mul(all)));
+      a1 = a1.add(f1.fma(s1.mul(unit), o1.mul(all)));
     }
-    t0.intoArray(y, y0);
-    t1.intoArray(y, y0 + 16);
+    a0.intoArray(y, y0);
+    a1.intoArray(y, y0 + 16);
   }
 }

@@ -7,7 +7,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Panels of fp32 and bfloat16 on the Vector API; the loops as those of [QuantizedPanels].
+/// Panels of fp32 and bfloat16 on the Vector API; the loops as those of [BytePanels].
 final class PlainPanels {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
