@@ -3,6 +3,7 @@ package dev.lathe.compute.engine;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.TokenEvent.Reason;
 import dev.lathe.compute.kernel.Rows;
+import dev.lathe.compute.kernel.Workers;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -134,17 +135,7 @@ final class EngineLoop {
       closed = true;
       inbox.add(() -> stopping = true);
     }
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Workers.awaitEnd(thread);
   }
 
   // ---- from here on, the engine's own thread

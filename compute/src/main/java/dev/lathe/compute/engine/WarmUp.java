@@ -206,16 +206,6 @@ final class WarmUp implements AutoCloseable {
   @Override
   public void close() {
     told.countDown();
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Workers.awaitEnd(thread);
   }
 }

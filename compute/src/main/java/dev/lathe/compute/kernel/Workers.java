@@ -185,15 +185,21 @@ public final class Workers implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    boolean interrupted = false;
     for (Thread thread : threads) {
-      while (thread.isAlive()) {
-        LockSupport.unpark(thread);
-        try {
-          thread.join();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
+      awaitEnd(thread);
+    }
+  }
+
+  /// Waits until a thread that has been told to end has done so; an interrupt of the caller stands
+  /// afterwards.
+  public static void awaitEnd(Thread thread) {
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      LockSupport.unpark(thread);
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
       }
     }
     if (interrupted) {
