@@ -666,7 +666,7 @@ final class IntegerPanels {
       FloatVector all =
           IntVector.broadcast(I, x[block + Rows.SUM * Rows.TILE]).reinterpretAsFloats();
       long scale = lane + (long) g * Scratch.SCALE_BYTES;
-      long at = g * halves * ROW_BYTES;
+      long at = (long) g * halves * ROW_BYTES;
       long last = at + (halves - 1) * ROW_BYTES;
       IntVector p0 =
           IntVector.fromMemorySegment(I, sums, at, LE)
