@@ -5,6 +5,8 @@ import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Speculation;
 import dev.lathe.compute.kernel.Format;
+import dev.lathe.compute.kernel.Kernel;
+import dev.lathe.compute.kernel.ScalarKernel;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.platform.gateway.Generator;
@@ -115,6 +117,13 @@ final class EngineOptions {
           throw LatheException.user(
               "--device is for LibTorch, the engine in Java computes on the CPU",
               "add --engine libtorch or leave --device out");
+        }
+        if (Kernel.best() instanceof ScalarKernel) {
+          within
+              .screen()
+              .note(
+                  "this JVM has no Vector API, so plain loops compute, many times more slowly: start"
+                      + " Lathe by its launcher, or add --add-modules jdk.incubator.vector");
         }
         yield Generator.open(path, CacheType.in(settings, cache), context, speculation);
       }

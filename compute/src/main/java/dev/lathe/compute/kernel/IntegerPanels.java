@@ -26,16 +26,11 @@ final class IntegerPanels {
   private static final int MOST = F.length() == 8 ? 4 : Rows.TILE;
 
   /// Bytes of the sums of one row, and of all rows, over one scale's inputs.
-  private static final long ROW_BYTES = 2 * HALF;
+  private static final long ROW_BYTES = Scratch.ROW_BYTES;
 
   private static final long GROUP_BYTES = Rows.TILE * ROW_BYTES;
 
   private IntegerPanels() {}
-
-  /// Bytes of the sums of a tile over `inputs` inputs.
-  static long sumBytes(int inputs) {
-    return inputs / 16 * GROUP_BYTES;
-  }
 
   /// Adds the products of `blocks` blocks for the outputs `c` and `16 + c` of a panel.
   ///

@@ -16,6 +16,9 @@ public final class Scratch {
   /// Bytes of the scales and least values of one panel.
   static final int SCALE_BYTES = 2 * PackedMatrix.PANEL * Float.BYTES;
 
+  /// Bytes of the sums of one row of a tile over the inputs of one scale.
+  static final long ROW_BYTES = (long) PackedMatrix.PANEL * Float.BYTES;
+
   /// Decoded weights: floats `[INPUTS, 32]`, or 16-bit integers `[INTEGER_INPUTS / 2, 32, 2]`.
   final MemorySegment weights;
 
@@ -42,7 +45,7 @@ public final class Scratch {
     int inputs = Math.max(INPUTS, PackedMatrix.padded(headWidth));
     weights = arena.allocate((long) Math.max(inputs, INTEGER_INPUTS / 2) * Format.ROW, 4096);
     scales = arena.allocate((long) INTEGER_INPUTS / 16 * SCALE_BYTES, 64);
-    partial = arena.allocate(IntegerPanels.sumBytes(INTEGER_INPUTS), 64);
+    partial = arena.allocate((long) INTEGER_INPUTS / 16 * Rows.TILE * ROW_BYTES, 64);
     this.attention = new float[attention];
   }
 }
