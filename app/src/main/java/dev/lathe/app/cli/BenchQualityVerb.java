@@ -7,6 +7,7 @@ import dev.lathe.app.terminal.Progress;
 import dev.lathe.app.terminal.Screen;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.platform.evaluation.Perplexity;
 import dev.lathe.platform.evaluation.SampleText;
@@ -30,18 +31,19 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "quality",
     description = {
-      "Measure what keeping the weights in fewer bits costs: the perplexity of each format on fixed"
-          + " texts, and its ratio to bf16.",
+      "Measure what keeping weights, keys and values in fewer bits costs: the perplexity of each"
+          + " format on fixed texts, and its ratio to bf16.",
       "",
       "The texts are the first chapters of Moby-Dick and of the Analects, or files. They are cut"
-          + " into windows, and the second half of each is scored. Ends with exit code 7 where int8"
-          + " is worse than bf16 by more than the tolerance."
+          + " into windows, and the second half of each is scored. Ends with exit code 7 where int8,"
+          + " of weights or of keys and values, is worse than bf16 by more than the tolerance."
     },
     footer = {
       "",
       "Examples:",
       "  lathe bench quality smollm2-135m-instruct",
-      "  lathe bench quality smollm2-135m-instruct --weights auto,int4 --text mine.txt"
+      "  lathe bench quality smollm2-135m-instruct --weights auto,int4 --text mine.txt",
+      "  lathe bench quality smollm2-135m-instruct --weights bf16 --kv-cache int8 --window 2048"
     })
 final class BenchQualityVerb implements Callable<Integer> {
   private static final int STREAMS = 2;
@@ -64,9 +66,11 @@ final class BenchQualityVerb implements Callable<Integer> {
   @Option(
       names = "--kv-cache",
       paramLabel = "TYPE",
+      split = ",",
       description =
-          "Keep keys and values as bf16 or f32 (default: bf16, f32 beside weights in f32).")
-  private EngineOptions.@Nullable CacheType cache;
+          "The formats of keys and values to measure, f32, bf16 or int8, each with all of the weights"
+              + " (default: bf16, f32 beside weights in f32).")
+  private List<CacheType> caches = List.of();
 
   @Option(
       names = "--text",
@@ -108,10 +112,23 @@ final class BenchQualityVerb implements Callable<Integer> {
   /// One format on one text.
   private record Figure(SampleText text, Perplexity perplexity) {}
 
-  /// One format on all texts.
+  /// How a model is kept.
+  private record Case(Storage weights, CacheType cache) {
+    /// Whether it differs from bf16 by int8 alone, or by weights as int8 beside any cache.
+    boolean isInt8() {
+      return weights == Storage.INT8 || weights == Storage.BF16 && cache == CacheType.INT8;
+    }
+
+    @Override
+    public String toString() {
+      return name(weights) + " with keys and values as " + name(cache);
+    }
+  }
+
+  /// One case on all texts.
   ///
   /// @param kept how the weights are kept, for people
-  private record Measured(Storage weights, String kept, List<Figure> figures) {}
+  private record Measured(Case kind, String kept, List<Figure> figures) {}
 
   @Override
   public Integer call() throws InterruptedException {
@@ -123,11 +140,9 @@ final class BenchQualityVerb implements Callable<Integer> {
             : files.stream()
                 .map(file -> new SampleText(file.toString(), Input.text(file)))
                 .toList();
-    Set<Storage> formats = new LinkedHashSet<>(List.of(Storage.BF16));
-    formats.addAll(weights);
     List<Measured> all = new ArrayList<>();
-    for (Storage format : formats) {
-      all.add(measure(path, format, texts));
+    for (Case each : cases()) {
+      all.add(measure(path, each, texts));
     }
     print(texts, all);
     if (json != null) {
@@ -136,8 +151,18 @@ final class BenchQualityVerb implements Callable<Integer> {
     return verdict(all).code();
   }
 
-  private EngineSettings settings(Storage format) {
-    return EngineOptions.CacheType.in(EngineSettings.of(format), cache);
+  /// What is measured, first of all what the others are compared with.
+  private Set<Case> cases() {
+    Set<Case> cases = new LinkedHashSet<>();
+    cases.add(new Case(Storage.BF16, CacheType.BF16));
+    for (CacheType cache : caches) {
+      cases.add(new Case(Storage.BF16, cache));
+      weights.forEach(each -> cases.add(new Case(each, cache)));
+    }
+    if (caches.isEmpty()) {
+      weights.forEach(each -> cases.add(new Case(each, EngineSettings.of(each).cacheType())));
+    }
+    return cases;
   }
 
   private void check() {
@@ -153,10 +178,11 @@ final class BenchQualityVerb implements Callable<Integer> {
     }
   }
 
-  private Measured measure(Path path, Storage format, List<SampleText> texts)
+  private Measured measure(Path path, Case kind, List<SampleText> texts)
       throws InterruptedException {
     EngineSettings settings =
-        settings(format)
+        EngineSettings.of(kind.weights())
+            .withCacheType(kind.cache())
             .withThreads(threads)
             .withMaxStreams(STREAMS)
             .withKvTokens(2 * STREAMS * window);
@@ -171,7 +197,7 @@ final class BenchQualityVerb implements Callable<Integer> {
       for (SampleText text : texts) {
         int[] ids = generator.encode(new Prompt.Raw(text.text()));
         int[] some = Arrays.copyOf(ids, Math.min(tokens, ids.length));
-        String task = name(format) + " on " + text.name();
+        String task = kind + " on " + text.name();
         try (Progress progress =
             context
                 .screen()
@@ -186,11 +212,11 @@ final class BenchQualityVerb implements Callable<Integer> {
       }
       String description = generator.description();
       String kept = description.substring(description.indexOf("weights ") + "weights ".length());
-      return new Measured(format, kept, figures);
+      return new Measured(kind, kept, figures);
     }
   }
 
-  private static String name(Storage format) {
+  private static String name(Enum<?> format) {
     return format.name().toLowerCase(Locale.ROOT);
   }
 
@@ -201,15 +227,18 @@ final class BenchQualityVerb implements Callable<Integer> {
       screen.out().printf(Locale.ROOT, "%s, %,d tokens scored%n", texts.get(i).name(), scored);
       screen
           .out()
-          .printf("  %-7s  %11s  %-18s  %s%n", "weights", "perplexity", "to bf16", "kept as");
+          .printf(
+              "  %-7s  %-8s  %11s  %-18s  %s%n",
+              "weights", "kv-cache", "perplexity", "to bf16", "kept as");
       for (Measured each : all) {
         Perplexity.Ratio ratio = ratio(each, all.getFirst(), i);
         screen
             .out()
             .printf(
                 Locale.ROOT,
-                "  %-7s  %11.4f  %.4f ± %.4f    %s%n",
-                name(each.weights()),
+                "  %-7s  %-8s  %11.4f  %.4f ± %.4f    %s%n",
+                name(each.kind().weights()),
+                name(each.kind().cache()),
                 each.figures().get(i).perplexity().value(),
                 ratio.value(),
                 ratio.margin(),
@@ -231,9 +260,9 @@ final class BenchQualityVerb implements Callable<Integer> {
         Figure figure = each.figures().get(i);
         Perplexity.Ratio ratio = ratio(each, all.getFirst(), i);
         list.addObject()
-            .put("weights", name(each.weights()))
+            .put("weights", name(each.kind().weights()))
             .put("kept_as", each.kept())
-            .put("kv_cache", settings(each.weights()).kvFormat().name().toLowerCase(Locale.ROOT))
+            .put("kv_cache", name(each.kind().cache()))
             .put("text", figure.text().name())
             .put("tokens_scored", figure.perplexity().logprobs().length)
             .put("perplexity", figure.perplexity().value())
@@ -248,7 +277,7 @@ final class BenchQualityVerb implements Callable<Integer> {
   private ExitCode verdict(List<Measured> all) {
     ExitCode verdict = ExitCode.OK;
     for (Measured each : all) {
-      for (int i = 0; i < each.figures().size() && each.weights() == Storage.INT8; i++) {
+      for (int i = 0; i < each.figures().size() && each.kind().isInt8(); i++) {
         double ratio = ratio(each, all.getFirst(), i).value();
         if (ratio > 1 + tolerance / 100) {
           context
@@ -256,7 +285,8 @@ final class BenchQualityVerb implements Callable<Integer> {
               .note(
                   String.format(
                       Locale.ROOT,
-                      "int8 is %.2f %% worse than bf16 on %s, and at most %s %% is allowed",
+                      "%s is %.2f %% worse than bf16 on %s, and at most %s %% is allowed",
+                      each.kind(),
                       100 * (ratio - 1),
                       each.figures().get(i).text().name(),
                       tolerance));

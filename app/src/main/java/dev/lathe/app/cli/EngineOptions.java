@@ -4,7 +4,7 @@ import dev.lathe.compute.LatheException;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
 import dev.lathe.compute.engine.Speculation;
-import dev.lathe.compute.kernel.Format;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.ScalarKernel;
 import dev.lathe.compute.kernel.Storage;
@@ -21,23 +21,6 @@ final class EngineOptions {
   private enum Kind {
     JAVA,
     LIBTORCH
-  }
-
-  /// How keys and values are kept.
-  enum CacheType {
-    F32(Format.F32),
-    BF16(Format.BF16);
-
-    private final Format format;
-
-    CacheType(Format format) {
-      this.format = format;
-    }
-
-    /// The settings with this cache; as they are where `type` is null.
-    static EngineSettings in(EngineSettings settings, @Nullable CacheType type) {
-      return type == null ? settings : settings.withKvFormat(type.format);
-    }
   }
 
   @Option(
@@ -81,8 +64,8 @@ final class EngineOptions {
       names = "--kv-cache",
       paramLabel = "TYPE",
       description =
-          "Keep keys and values as bf16, or as f32 in twice the memory (default: bf16, f32 beside"
-              + " weights in f32).")
+          "Keep keys and values as f32, bf16 or int8: each takes about half the memory of the one"
+              + " before (default: bf16, f32 beside weights in f32).")
   private @Nullable CacheType cache;
 
   /// Opens a model by its name in the store, its directory or its GGUF file.
@@ -125,7 +108,8 @@ final class EngineOptions {
                   "this JVM has no Vector API, so plain loops compute, many times more slowly: start"
                       + " Lathe by its launcher, or add --add-modules jdk.incubator.vector");
         }
-        yield Generator.open(path, CacheType.in(settings, cache), context, speculation);
+        yield Generator.open(
+            path, cache == null ? settings : settings.withCacheType(cache), context, speculation);
       }
       case LIBTORCH -> {
         if (!(speculation instanceof Speculation.Off)) {

@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,10 +40,10 @@ class BenchQualityVerbTest {
 
     assertThat(stage.out())
         .contains("moby-dick, 128 tokens scored", "analects, 128 tokens scored")
-        .containsPattern("bf16 +[\\d.]+ +1\\.0000 ± 0\\.0000 +BF16")
-        .containsPattern("auto +[\\d.]+ +1\\.0000 ± 0\\.0000 +BF16")
-        .containsPattern("int8 +[\\d.]+ +[01]\\.\\d+ ± 0\\.\\d+ +Q8_0")
-        .containsPattern("int4 +[\\d.]+ +[01]\\.\\d+ ± 0\\.\\d+ +Q4_1, Q8_0");
+        .containsPattern("bf16 +bf16 +[\\d.]+ +1\\.0000 ± 0\\.0000 +BF16")
+        .containsPattern("auto +bf16 +[\\d.]+ +1\\.0000 ± 0\\.0000 +BF16")
+        .containsPattern("int8 +bf16 +[\\d.]+ +[01]\\.\\d+ ± 0\\.\\d+ +Q8_0")
+        .containsPattern("int4 +bf16 +[\\d.]+ +[01]\\.\\d+ ± 0\\.\\d+ +Q4_1, Q8_0");
     JsonNode root = new JsonMapper().readTree(figures.toFile());
     assertThat(root.path("figures")).hasSize(8);
     JsonNode int8 = root.path("figures").get(4);
@@ -51,23 +53,46 @@ class BenchQualityVerbTest {
   }
 
   @Test
-  void theCacheIsKeptAsAsked() throws IOException {
-    List<Double> perplexities = new ArrayList<>();
-    for (String type : List.of("f32", "bf16")) {
-      Path figures = folder.resolve(type + ".json");
-      String[] asked = {
-        "--tokens=128", "--window=64", "--weights=f32", "--kv-cache=" + type, "--json=" + figures
-      };
-      assertThat(run(asked)).isZero();
-      JsonNode last = new JsonMapper().readTree(figures.toFile()).path("figures").get(3);
-      assertThat(last.path("weights").asText()).isEqualTo("f32");
-      assertThat(last.path("kv_cache").asText()).isEqualTo(type);
-      perplexities.add(last.path("perplexity").asDouble());
-    }
+  void everyCacheIsMeasuredWithAllWeightsAgainstBf16() throws IOException {
+    Path figures = folder.resolve("figures.json");
+    Path text = stage.write("own.txt", "So much depends upon a red wheel barrow. ".repeat(8));
 
-    assertThat(perplexities.get(1))
-        .isNotEqualTo(perplexities.get(0))
-        .isCloseTo(perplexities.get(0), within(0.01 * perplexities.get(0)));
+    assertThat(
+            run(
+                "--text=" + text,
+                "--window=64",
+                "--weights=f32",
+                "--kv-cache=f32,bf16,int8",
+                "--json=" + figures))
+        .isZero();
+
+    List<String> kept = new ArrayList<>();
+    Set<Double> perplexities = new HashSet<>();
+    for (JsonNode figure : new JsonMapper().readTree(figures.toFile()).path("figures")) {
+      kept.add(figure.path("weights").asText() + " " + figure.path("kv_cache").asText());
+      perplexities.add(figure.path("perplexity").asDouble());
+      assertThat(figure.path("ratio_to_bf16").asDouble()).isCloseTo(1, within(0.01));
+    }
+    assertThat(kept)
+        .containsExactly("bf16 bf16", "bf16 f32", "f32 f32", "f32 bf16", "bf16 int8", "f32 int8");
+    assertThat(perplexities).hasSize(6);
+    assertThat(stage.out()).containsPattern("bf16 +int8 +[\\d.]+ +[01]\\.\\d+ ± 0\\.\\d+ +BF16");
+  }
+
+  @Test
+  void anInt8CacheBeyondTheToleranceEndsWithThatExitCodeToo() throws IOException {
+    Path text = stage.write("own.txt", "So much depends upon a red wheel barrow. ".repeat(8));
+
+    assertThat(
+            run(
+                "--text=" + text,
+                "--weights=bf16",
+                "--kv-cache=int8",
+                "--window=64",
+                "--tolerance=0"))
+        .isEqualTo(ExitCode.MISSED.code());
+
+    assertThat(stage.err()).contains("bf16 with keys and values as int8 is 0.");
   }
 
   @Test
@@ -78,6 +103,7 @@ class BenchQualityVerbTest {
     assertThat(run(asked)).isEqualTo(ExitCode.MISSED.code());
 
     assertThat(stage.err())
+        .contains("int8 with keys and values as bf16 is ")
         .contains("worse than bf16 on " + text + ", and at most 0.0 % is allowed");
     assertThat(stage.out()).contains(text + ", 160 tokens scored").doesNotContain("int4", "auto");
   }

@@ -148,7 +148,7 @@ class GenerateVerbTest {
   void weightsAreKeptAsAskedFor(String asked, String formats) {
     assertThat(generate("hello", "--weights", asked, "--stats")).isZero();
 
-    assertThat(stage.err()).contains("1 threads, weights " + formats + "\n");
+    assertThat(stage.err()).contains("MiB), weights " + formats + "\n");
   }
 
   @Test
@@ -160,9 +160,19 @@ class GenerateVerbTest {
     assertThat(rounded).isNotEqualTo(exact).isCloseTo(exact, within(0.05));
     assertThat(lastLogprob("--weights=bf16"))
         .isEqualTo(lastLogprob("--weights=bf16", "--kv-cache=bf16"));
-    assertThat(generate("q", "--kv-cache=f32", "--engine=libtorch"))
+    assertThat(lastLogprob("--weights=bf16", "--kv-cache=int8"))
+        .isNotEqualTo(lastLogprob("--weights=bf16"))
+        .isCloseTo(exact, within(0.1));
+    assertThat(generate("q", "--kv-cache=int8", "--engine=libtorch"))
         .isEqualTo(ExitCode.USAGE.code());
     assertThat(stage.err()).contains("--kv-cache is for the engine in Java");
+  }
+
+  @Test
+  void theStatisticsSayWhatTheCacheTakes() {
+    assertThat(generate("q", "--kv-cache=int8", "--context=100", "--stats")).isZero();
+
+    assertThat(stage.err()).contains("1 threads, KV cache INT8 (128 tokens, 0 MiB), weights ");
   }
 
   private double lastLogprob(String... more) throws IOException {

@@ -1,14 +1,14 @@
 package dev.lathe.compute.engine;
 
 import dev.lathe.compute.LatheException;
-import dev.lathe.compute.kernel.Format;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Storage;
 
 /// How a [JavaEngine] is opened.
 ///
 /// @param weightStorage how the weights are kept in memory
 /// @param maxStreams streams that run at once; more wait
-/// @param kvFormat how keys and values are kept, `F32` or `BF16`
+/// @param cacheType how keys and values are kept
 /// @param kvTokens capacity of the key/value cache in tokens, all streams together
 /// @param threads threads that compute
 /// @param prefillChunk most prompt tokens in one step
@@ -17,7 +17,7 @@ import dev.lathe.compute.kernel.Storage;
 public record EngineSettings(
     Storage weightStorage,
     int maxStreams,
-    Format kvFormat,
+    CacheType cacheType,
     int kvTokens,
     int threads,
     int prefillChunk,
@@ -29,10 +29,6 @@ public record EngineSettings(
   private static final int MOST_THREADS = 256;
 
   public EngineSettings {
-    if (kvFormat != Format.F32 && kvFormat != Format.BF16) {
-      throw LatheException.user(
-          "keys and values cannot be kept as " + kvFormat, "choose f32 or bf16");
-    }
     require(maxStreams >= 1 && maxStreams <= 1024, "max_streams", maxStreams, "[1, 1024]");
     require(kvTokens >= 1, "kv_tokens", kvTokens, "[1, ...)");
     require(
@@ -52,7 +48,7 @@ public record EngineSettings(
     this(
         weightStorage,
         maxStreams,
-        weightStorage == Storage.F32 ? Format.F32 : Format.BF16,
+        weightStorage == Storage.F32 ? CacheType.F32 : CacheType.BF16,
         kvTokens,
         threads,
         prefillChunk,
@@ -91,7 +87,7 @@ public record EngineSettings(
     return new EngineSettings(
         weightStorage,
         streams,
-        kvFormat,
+        cacheType,
         kvTokens,
         threads,
         prefillChunk,
@@ -99,24 +95,16 @@ public record EngineSettings(
         adapterBytes);
   }
 
-  /// @param format `F32` or `BF16`
-  public EngineSettings withKvFormat(Format format) {
+  public EngineSettings withCacheType(CacheType type) {
     return new EngineSettings(
-        weightStorage,
-        maxStreams,
-        format,
-        kvTokens,
-        threads,
-        prefillChunk,
-        maxWaiting,
-        adapterBytes);
+        weightStorage, maxStreams, type, kvTokens, threads, prefillChunk, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withKvTokens(int tokens) {
     return new EngineSettings(
         weightStorage,
         maxStreams,
-        kvFormat,
+        cacheType,
         tokens,
         threads,
         prefillChunk,
@@ -128,7 +116,7 @@ public record EngineSettings(
     return new EngineSettings(
         weightStorage,
         maxStreams,
-        kvFormat,
+        cacheType,
         kvTokens,
         count,
         prefillChunk,
@@ -138,14 +126,14 @@ public record EngineSettings(
 
   public EngineSettings withPrefillChunk(int tokens) {
     return new EngineSettings(
-        weightStorage, maxStreams, kvFormat, kvTokens, threads, tokens, maxWaiting, adapterBytes);
+        weightStorage, maxStreams, cacheType, kvTokens, threads, tokens, maxWaiting, adapterBytes);
   }
 
   public EngineSettings withMaxWaiting(int requests) {
     return new EngineSettings(
         weightStorage,
         maxStreams,
-        kvFormat,
+        cacheType,
         kvTokens,
         threads,
         prefillChunk,
@@ -155,6 +143,6 @@ public record EngineSettings(
 
   public EngineSettings withAdapterBytes(long bytes) {
     return new EngineSettings(
-        weightStorage, maxStreams, kvFormat, kvTokens, threads, prefillChunk, maxWaiting, bytes);
+        weightStorage, maxStreams, cacheType, kvTokens, threads, prefillChunk, maxWaiting, bytes);
   }
 }

@@ -36,7 +36,7 @@ final class JavaRunner implements Runner {
     }
     cache =
         new KvCache(
-            settings.kvFormat(),
+            settings.cacheType(),
             config.layers(),
             config.kvHeads(),
             config.headWidth(),
@@ -53,8 +53,14 @@ final class JavaRunner implements Runner {
             settings.maxStreams(),
             arena);
     description =
-        "%s, %d threads, weights %s"
-            .formatted(kernel.description(), workers.count(), weights.formats());
+        "%s, %d threads, KV cache %s (%,d tokens, %,d MiB), weights %s"
+            .formatted(
+                kernel.description(),
+                workers.count(),
+                settings.cacheType(),
+                settings.pages() * PAGE_TOKENS,
+                MemoryCheck.cache(config, settings) >> 20,
+                weights.formats());
   }
 
   /// Loads the weights; the source may be closed afterwards.

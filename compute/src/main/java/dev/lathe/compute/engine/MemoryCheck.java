@@ -2,6 +2,7 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Format;
 import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.kernel.Storage;
@@ -40,18 +41,22 @@ final class MemoryCheck {
               .map(option -> "keep the weights in fewer bits (" + option + "), ")
               .orElse("");
       throw LatheException.capacity(
-          "the model needs %,d MiB (weights as %s %,d, cache of %,d tokens %,d, buffers %,d, all else %,d), and %s is %,d MiB"
+          "the model needs %,d MiB (weights as %s %,d, cache of %,d tokens as %s %,d, buffers %,d, all else %,d), and %s is %,d MiB"
               .formatted(
                   all / MIB,
                   formats,
                   packed / MIB,
                   settings.kvTokens(),
+                  settings.cacheType(),
                   cache / MIB,
                   buffers / MIB,
                   PROCESS / MIB,
                   free.origin(),
                   free.bytes() / MIB),
-          "ask for a shorter context (--context), " + fewer + "or free memory");
+          "ask for a shorter context (--context), "
+              + fewer
+              + smallerCache(config, settings)
+              + "or free memory");
     }
   }
 
@@ -63,10 +68,18 @@ final class MemoryCheck {
         free.origin() + ", less the cache of the model that it guesses for,");
   }
 
-  private static long cache(ModelConfig config, EngineSettings settings) {
+  /// Bytes of the key/value cache once all its pages are in use.
+  static long cache(ModelConfig config, EngineSettings settings) {
     return settings.pages()
         * KvCache.pageBytes(
-            settings.kvFormat(), config.layers(), config.kvHeads(), config.headWidth());
+            settings.cacheType(), config.layers(), config.kvHeads(), config.headWidth());
+  }
+
+  private static String smallerCache(ModelConfig config, EngineSettings settings) {
+    return settings.cacheType() == CacheType.INT8
+        ? ""
+        : "keep the cache in fewer bits (--kv-cache int8: %,d MiB), "
+            .formatted(cache(config, settings.withCacheType(CacheType.INT8)) / MIB);
   }
 
   /// The options that would make the weights smaller, with their size.

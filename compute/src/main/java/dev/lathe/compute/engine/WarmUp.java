@@ -1,6 +1,6 @@
 package dev.lathe.compute.engine;
 
-import dev.lathe.compute.kernel.Format;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.KvCache;
 import dev.lathe.compute.kernel.PackedMatrix;
@@ -160,9 +160,9 @@ final class WarmUp implements AutoCloseable {
     try (Arena arena = Arena.ofShared();
         Workers workers = new Workers(1, "lathe-warm-up")) {
       Storage storage = settings.weightStorage();
-      Format format = settings.kvFormat();
+      CacheType type = settings.cacheType();
       KvCache cache =
-          new KvCache(format, config.layers(), config.kvHeads(), config.headWidth(), 1, arena);
+          new KvCache(type, config.layers(), config.kvHeads(), config.headWidth(), 1, arena);
       cache.touch(0);
       Decoder decoder =
           new Decoder(

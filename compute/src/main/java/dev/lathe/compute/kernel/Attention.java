@@ -8,7 +8,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Attention on the Vector API. All queries that meet a page are multiplied with it at once, as
 /// activations with weights: a page's keys are `[D, 32]` floats, its values panels of `[32, 32]`.
-/// Where it holds bfloat16, they are widened first.
+/// Where it holds them in fewer bits, they are widened first.
 final class Attention {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   private static final int LANES = F.length();
@@ -52,10 +52,12 @@ final class Attention {
       MemorySegment page = cache.page(table[first / KvCache.SLOTS]);
       long keys = cache.keys(layer, kvHead);
       scratch.seen ^= Products.readAhead(page, keys, cache.end(layer, kvHead));
-      boolean narrow = cache.format() == Format.BF16;
+      boolean narrow = cache.type() != CacheType.F32;
       MemorySegment floats = narrow ? scratch.weights : page;
-      if (narrow) {
-        PlainPanels.widen(page, keys, width, floats);
+      switch (cache.type()) {
+        case F32 -> {}
+        case BF16 -> PlainPanels.widen(page, keys, width, floats);
+        case INT8 -> BytePages.widenKeys(page, keys, width, floats);
       }
       for (int c = 0; c < 16; c += LANES) {
         Tiles.multiply(
@@ -74,8 +76,10 @@ final class Attention {
       soften(room, queries, group, position + 1 - first, width, stride);
       long values = cache.values(layer, kvHead);
       for (int d = 0; d < stride; d += PackedMatrix.PANEL) {
-        if (narrow) {
-          PlainPanels.widen(page, values, count, floats);
+        switch (cache.type()) {
+          case F32 -> {}
+          case BF16 -> PlainPanels.widen(page, values, count, floats);
+          case INT8 -> BytePages.widenValues(page, values, count, floats);
         }
         for (int c = 0; c < 16; c += LANES) {
           Tiles.multiply(

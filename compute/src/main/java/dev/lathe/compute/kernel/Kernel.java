@@ -1,7 +1,5 @@
 package dev.lathe.compute.kernel;
 
-import dev.lathe.compute.LatheException;
-
 /// The passes of a decoder over packed weights and rows of fp32 activations. Stateless; any thread.
 ///
 /// The result of a row never depends on the rows computed beside it.

@@ -2,21 +2,48 @@ package dev.lathe.compute.kernel;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
-/// Keys and values in pages of 32 positions, fp32 or bfloat16. Inside a page, for each layer and
-/// key/value head, values of a [Panel]: keys transposed `[D, 32]`, so that one vector scores
-/// neighbouring positions, then values in panels of 32, `[D' / 32, 32, 32]` with D' rounded up to
-/// panels.
+/// Keys and values in pages of 32 positions. Inside a page, for each layer and key/value head, lie
+/// panels of 32 columns: keys transposed `[D, 32]`, so that one vector scores neighbouring
+/// positions, then values in panels of 32, `[D' / 32, 32, 32]` with D' rounded up to panels.
 ///
-/// A page's memory is allocated from the arena when it is first written.
+/// ```
+/// F32    1 value   of a column in a word, row k
+/// BF16   2 values  row k / 2, the even one in the lower half
+/// INT8   4 values  row k / 4, byte k % 4, 128 more than the integer
+///   before them, bfloat16 scales
+///     keys    for each 32 of D: row of 16 words, those of positions c and 16 + c in word c
+///     values  for each panel: of the positions in their order
+/// ```
+///
+/// A position's scales are its own, so what a page holds does not depend on when it was written. A
+/// page's memory is allocated from the arena when it is first written.
 public final class KvCache {
   /// Positions of one page.
   public static final int SLOTS = 32;
 
   private static final int QUERIES = 24;
 
-  private final Format format;
+  /// What is added to an integer before it is kept.
+  static final int ZERO = 128;
+
+  private static final int LEVELS = 127;
+
+  /// Inputs with one scale, and columns of a panel.
+  private static final int BLOCK = Format.BLOCK;
+
+  /// Bytes of the scales of as many columns as a panel has.
+  static final int SCALES = PackedMatrix.PANEL * Short.BYTES;
+
+  /// Numbers beyond it have no scale: they would leave fp32 soon anyway.
+  private static final float MOST = 1e36f;
+
+  private static final float LEAST = 1e-30f;
+  private static final short NAN = 0x7FC0;
+
+  private final CacheType type;
   private final int layers;
   private final int kvHeads;
   private final int headWidth;
@@ -24,13 +51,9 @@ public final class KvCache {
   private final Arena arena;
   private final @Nullable MemorySegment[] pages;
 
-  /// @param format [Format#F32] or [Format#BF16]
   /// @param pages pages at most
-  public KvCache(Format format, int layers, int kvHeads, int headWidth, int pages, Arena arena) {
-    if (format != Format.F32 && format != Format.BF16) {
-      throw new IllegalArgumentException("keys and values as " + format);
-    }
-    this.format = format;
+  public KvCache(CacheType type, int layers, int kvHeads, int headWidth, int pages, Arena arena) {
+    this.type = type;
     this.layers = layers;
     this.kvHeads = kvHeads;
     this.headWidth = headWidth;
@@ -40,19 +63,40 @@ public final class KvCache {
   }
 
   /// Bytes of one page.
-  public static long pageBytes(Format format, int layers, int kvHeads, int headWidth) {
-    return (long) layers * kvHeads * headBytes(format, headWidth);
+  public static long pageBytes(CacheType type, int layers, int kvHeads, int headWidth) {
+    return (long) layers * kvHeads * headBytes(type, headWidth);
   }
 
   /// Bytes of the keys and values of one head.
-  private static long headBytes(Format format, int headWidth) {
-    return inputsBytes(format, headWidth)
-        + PackedMatrix.padded(headWidth) / PackedMatrix.PANEL * inputsBytes(format, SLOTS);
+  private static long headBytes(CacheType type, int headWidth) {
+    return keyBytes(type, headWidth)
+        + PackedMatrix.padded(headWidth) / PackedMatrix.PANEL * panelBytes(type);
+  }
+
+  private static long keyBytes(CacheType type, int headWidth) {
+    return scaleBytes(type, headWidth) + inputsBytes(type, headWidth);
+  }
+
+  /// Bytes of one panel of values.
+  private static long panelBytes(CacheType type) {
+    return scaleBytes(type, SLOTS) + inputsBytes(type, SLOTS);
   }
 
   /// Bytes of so many inputs of a panel, whole groups of four.
-  private static long inputsBytes(Format format, int inputs) {
-    return (inputs + 3) / 4 * 4L * PackedMatrix.PANEL * format.bits / 8;
+  private static long inputsBytes(CacheType type, int inputs) {
+    int groups = (inputs + 3) / 4;
+    return switch (type) {
+      case F32 -> groups * 4L * Format.ROW;
+      case BF16 -> groups * 2L * Format.ROW;
+      case INT8 -> groups * (long) Format.ROW;
+    };
+  }
+
+  private static long scaleBytes(CacheType type, int inputs) {
+    return switch (type) {
+      case F32, BF16 -> 0;
+      case INT8 -> (long) Format.blocks(inputs) * SCALES;
+    };
   }
 
   /// Floats of scratch that attention over this cache needs.
@@ -71,8 +115,8 @@ public final class KvCache {
     return Math.max(1, QUERIES / group);
   }
 
-  Format format() {
-    return format;
+  CacheType type() {
+    return type;
   }
 
   int headWidth() {
@@ -91,34 +135,34 @@ public final class KvCache {
     return memory;
   }
 
-  /// First byte of the keys of a head inside a page.
+  /// First byte of the keys of a head inside a page, or of their scales.
   long keys(int layer, int kvHead) {
-    return ((long) layer * kvHeads + kvHead) * headBytes(format, headWidth);
+    return ((long) layer * kvHeads + kvHead) * headBytes(type, headWidth);
   }
 
-  /// First byte of the first panel of values of a head inside a page.
+  /// First byte of the first panel of values of a head inside a page, or of its scales.
   long values(int layer, int kvHead) {
-    return keys(layer, kvHead) + inputsBytes(format, headWidth);
+    return keys(layer, kvHead) + keyBytes(type, headWidth);
   }
 
   /// First byte behind the values of a head inside a page.
   long end(int layer, int kvHead) {
-    return keys(layer, kvHead) + headBytes(format, headWidth);
+    return keys(layer, kvHead) + headBytes(type, headWidth);
   }
 
-  /// Bytes of one panel of values.
+  /// Bytes of one panel of values, its scales included.
   long panelBytes() {
-    return inputsBytes(format, SLOTS);
+    return panelBytes(type);
   }
 
   /// Makes the page's memory exist. One thread at a time.
   public void touch(int page) {
     if (pages[page] == null) {
-      pages[page] = arena.allocate(pageBytes(format, layers, kvHeads, headWidth), 64);
+      pages[page] = arena.allocate(pageBytes(type, layers, kvHeads, headWidth), 64);
     }
   }
 
-  /// Stores key and value of one head at one position, rounded to the cache's format.
+  /// Stores key and value of one head at one position, rounded to the cache's type.
   public void put(
       int page,
       int slot,
@@ -130,45 +174,98 @@ public final class KvCache {
       int valueAt) {
     MemorySegment memory = page(page);
     long keys = keys(layer, kvHead);
-    for (int d = 0; d < headWidth; d++) {
-      set(memory, at(keys, d, slot), key[keyAt + d]);
-    }
-    long values = values(layer, kvHead);
-    for (int d = 0; d < headWidth; d++) {
-      long panel = values + d / PackedMatrix.PANEL * panelBytes();
-      set(memory, at(panel, slot, d % PackedMatrix.PANEL), value[valueAt + d]);
-    }
-  }
-
-  /// Where input `k` of an output of a panel lies.
-  private long at(long panel, int k, int column) {
-    return format == Format.F32
-        ? panel + (long) k * Format.ROW + column * 4L
-        : panel + (long) (k / 2) * Format.ROW + column * 4L + k % 2 * 2L;
-  }
-
-  private void set(MemorySegment memory, long at, float value) {
-    if (format == Format.F32) {
-      memory.set(PackedMatrix.FLOAT, at, value);
-    } else {
-      memory.set(PackedMatrix.SHORT, at, (short) PackedMatrix.bf16(value));
+    long keyRows = keys + scaleBytes(type, headWidth);
+    long panel = values(layer, kvHead);
+    for (int d = 0; d < headWidth; d += BLOCK) {
+      int end = Math.min(d + BLOCK, headWidth);
+      float factor = scale(memory, keyScale(keys, d, slot), key, keyAt + d, end - d);
+      for (int i = d; i < end; i++) {
+        set(memory, at(keyRows, i, slot), key[keyAt + i], factor);
+      }
+      long valueRows = panel + scaleBytes(type, SLOTS);
+      factor = scale(memory, valueScale(panel, slot), value, valueAt + d, end - d);
+      for (int i = d; i < end; i++) {
+        set(memory, at(valueRows, slot, i - d), value[valueAt + i], factor);
+      }
+      panel += panelBytes();
     }
   }
 
-  private float get(MemorySegment memory, long at) {
-    return format == Format.F32
-        ? memory.get(PackedMatrix.FLOAT, at)
-        : Float.intBitsToFloat(memory.get(PackedMatrix.SHORT, at) << 16);
+  /// Where the scale of an input of a key lies.
+  private static long keyScale(long keys, int d, int slot) {
+    return keys + (long) (d / BLOCK) * SCALES + Panel.paired(slot);
+  }
+
+  /// Where the scale of 32 inputs of a value lies.
+  private static long valueScale(long panel, int slot) {
+    return panel + (long) slot * Short.BYTES;
+  }
+
+  /// Where input `k` of a column of a panel lies, whose rows begin at `rows`.
+  private long at(long rows, int k, int column) {
+    return switch (type) {
+      case F32 -> rows + (long) k * Format.ROW + column * 4L;
+      case BF16 -> rows + (long) (k / 2) * Format.ROW + column * 4L + k % 2 * 2L;
+      case INT8 -> rows + (long) (k / 4) * Format.ROW + column * 4L + k % 4;
+    };
+  }
+
+  /// Stores the scale of `count` numbers, where the type has one.
+  ///
+  /// @return what the numbers are to be multiplied with
+  private float scale(MemorySegment memory, long at, float[] x, int from, int count) {
+    if (type != CacheType.INT8) {
+      return 1;
+    }
+    int largest = 0;
+    for (int i = from; i < from + count; i++) {
+      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & 0x7FFFFFFF);
+    }
+    float most = Float.intBitsToFloat(largest);
+    if (!(most <= MOST)) {
+      memory.set(PackedMatrix.SHORT, at, NAN);
+      return 0;
+    }
+    int scale = most < LEAST ? 0 : Float.floatToRawIntBits(most / LEVELS) + 0xFFFF >>> 16;
+    memory.set(PackedMatrix.SHORT, at, (short) scale);
+    return scale == 0 ? 0 : 1 / Float.intBitsToFloat(scale << 16);
+  }
+
+  private void set(MemorySegment memory, long at, float value, float factor) {
+    switch (type) {
+      case F32 -> memory.set(PackedMatrix.FLOAT, at, value);
+      case BF16 -> memory.set(PackedMatrix.SHORT, at, (short) PackedMatrix.bf16(value));
+      case INT8 -> {
+        int rounded = Float.floatToRawIntBits(value * factor + Exponential.ROUND);
+        memory.set(ValueLayout.JAVA_BYTE, at, (byte) (rounded + ZERO));
+      }
+    }
+  }
+
+  private float get(MemorySegment memory, long at, long scale) {
+    return switch (type) {
+      case F32 -> memory.get(PackedMatrix.FLOAT, at);
+      case BF16 -> bfloat16(memory, at);
+      case INT8 ->
+          ((memory.get(ValueLayout.JAVA_BYTE, at) & 0xFF) - ZERO) * bfloat16(memory, scale);
+    };
+  }
+
+  private static float bfloat16(MemorySegment memory, long at) {
+    return Float.intBitsToFloat(memory.get(PackedMatrix.SHORT, at) << 16);
   }
 
   /// One number of a key.
   float key(int page, int slot, int layer, int kvHead, int d) {
-    return get(page(page), at(keys(layer, kvHead), d, slot));
+    long keys = keys(layer, kvHead);
+    long at = at(keys + scaleBytes(type, headWidth), d, slot);
+    return get(page(page), at, keyScale(keys, d, slot));
   }
 
   /// One number of a value.
   float value(int page, int slot, int layer, int kvHead, int d) {
-    long panel = values(layer, kvHead) + d / PackedMatrix.PANEL * panelBytes();
-    return get(page(page), at(panel, slot, d % PackedMatrix.PANEL));
+    long panel = values(layer, kvHead) + d / BLOCK * panelBytes();
+    long at = at(panel + scaleBytes(type, SLOTS), slot, d % BLOCK);
+    return get(page(page), at, valueScale(panel, slot));
   }
 }

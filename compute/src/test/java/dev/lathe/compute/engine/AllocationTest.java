@@ -3,24 +3,28 @@ package dev.lathe.compute.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.TinyModels;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Set;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class AllocationTest {
   @TempDir Path folder;
 
-  @Test
-  void aTokenAllocatesAFewKilobytesAtMost() throws Exception {
+  @ParameterizedTest
+  @EnumSource(names = {"BF16", "INT8"})
+  void aTokenAllocatesAFewKilobytesAtMost(CacheType type) throws Exception {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (Checkpoint model = Checkpoint.open(TinyModels.llama(folder.resolve("m"), 1));
         JavaEngine engine =
-            JavaEngine.open(model, new EngineSettings(Storage.BF16, 4, 1024, 1, 32))) {
+            JavaEngine.open(
+                model, new EngineSettings(Storage.BF16, 4, 1024, 1, 32).withCacheType(type))) {
       long thread = engineThread();
       long perToken = Long.MAX_VALUE;
       for (int round = 0; round < 400 && perToken > 4096; round++) {

@@ -14,6 +14,7 @@ import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
 import dev.lathe.compute.adapter.Adapter.Factor;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.ScalarKernel;
 import dev.lathe.compute.kernel.Storage;
@@ -34,6 +35,8 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class JavaEngineTest {
@@ -85,17 +88,19 @@ class JavaEngineTest {
     return new EngineSettings(Storage.F32, 8, 2048, threads, 24);
   }
 
-  @Test
-  void theScalarKernelGivesTheSameLogits() {
+  @ParameterizedTest
+  @CsvSource({"F32, 2e-5", "BF16, 5e-3", "INT8, 5e-3"})
+  void theScalarKernelGivesTheSameLogits(CacheType type, float tolerance) {
     int[] tokens = prompt(40, 2);
+    EngineSettings settings = SETTINGS.withCacheType(type);
     try (Checkpoint model = llama();
-        JavaEngine fast = JavaEngine.open(model, SETTINGS);
+        JavaEngine fast = JavaEngine.open(model, settings);
         JavaEngine plain =
             JavaEngine.open(
-                model.config(), model.weights(), SETTINGS, (Kernel) new ScalarKernel())) {
+                model.config(), model.weights(), settings, (Kernel) new ScalarKernel())) {
       float[] expected = plain.logits(tokens, null);
 
-      assertThat(fast.logits(tokens, null)).containsExactly(expected, within(2e-5f));
+      assertThat(fast.logits(tokens, null)).containsExactly(expected, within(tolerance));
     }
   }
 
@@ -137,9 +142,10 @@ class JavaEngineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"F32", "BF16", "INT8", "INT4"})
-  void aStreamIsTheSameAloneAndAmongOthersWithOtherAdapters(String storage) throws Exception {
-    EngineSettings settings = new EngineSettings(Storage.valueOf(storage), 8, 2048, 2, 24);
+  @CsvSource({"F32, F32", "BF16, BF16", "INT8, BF16", "INT4, BF16", "BF16, INT8", "INT4, INT8"})
+  void aStreamIsTheSameAloneAndAmongOthersWithOtherAdapters(Storage storage, CacheType type)
+      throws Exception {
+    EngineSettings settings = new EngineSettings(storage, 8, 2048, 2, 24).withCacheType(type);
     try (Checkpoint model = llama();
         JavaEngine engine = JavaEngine.open(model, settings)) {
       Adapter wide = RandomAdapters.of(model.config(), "wide", 20, ALL, 1);
@@ -190,11 +196,12 @@ class JavaEngineTest {
     }
   }
 
-  @Test
-  void streamsThatDoNotFitTogetherAreAllServedInFull() throws Exception {
-    EngineSettings tight = new EngineSettings(Storage.F32, 8, 128, 2, 16);
+  @ParameterizedTest
+  @EnumSource
+  void streamsThatDoNotFitTogetherAreAllServedInFull(CacheType type) throws Exception {
+    EngineSettings tight = new EngineSettings(Storage.F32, 8, 128, 2, 16).withCacheType(type);
     try (Checkpoint model = llama();
-        JavaEngine roomy = JavaEngine.open(model, SETTINGS);
+        JavaEngine roomy = JavaEngine.open(model, SETTINGS.withCacheType(type));
         JavaEngine engine = JavaEngine.open(model, tight)) {
       List<Request> requests = new ArrayList<>();
       for (int i = 0; i < 6; i++) {
@@ -374,7 +381,12 @@ class JavaEngineTest {
           .hasMessageContaining("--weights int8: 9 MiB, --weights int4: 7 MiB");
       assertThatThrownBy(() ->
               MemoryCheck.require(model.config(), model.weights(), settings(Storage.INT4), none))
-          .hasMessageContaining("weights as Q4_1/Q8_0 7, ")
+          .hasMessageContaining("weights as Q4_1/Q8_0 7, cache of 2,048 tokens as BF16 4, ")
+          .hasMessageContaining("keep the cache in fewer bits (--kv-cache int8: 2 MiB)")
+          .hasMessageNotContaining("keep the weights in fewer bits");
+      EngineSettings least = settings(Storage.INT4).withCacheType(CacheType.INT8);
+      assertThatThrownBy(() -> MemoryCheck.require(model.config(), model.weights(), least, none))
+          .hasMessageContaining("cache of 2,048 tokens as INT8 2, ")
           .hasMessageNotContaining("fewer bits");
     }
   }

@@ -8,6 +8,7 @@ import static dev.lathe.compute.engine.Streams.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig.Projection;
@@ -23,19 +24,26 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource(names = {"BF16", "INT8"})
 class PrefixCacheTest {
-  private static final EngineSettings SETTINGS = new EngineSettings(Storage.BF16, 4, 2048, 2, 24);
   private static final Logprobs EXACT = Logprobs.ofOutput(20);
 
   @TempDir Path folder;
+  @Parameter private CacheType type;
+  private EngineSettings settings;
   private Checkpoint model;
   private JavaEngine engine;
 
   @BeforeEach
   void open() {
     model = Checkpoint.open(TinyModels.llama(folder.resolve("llama"), 11));
-    engine = JavaEngine.open(model, SETTINGS);
+    settings = new EngineSettings(Storage.BF16, 4, 2048, 2, 24).withCacheType(type);
+    engine = JavaEngine.open(model, settings);
   }
 
   @AfterEach
@@ -46,7 +54,7 @@ class PrefixCacheTest {
 
   /// What an engine says that never saw anything else.
   private List<TokenEvent> fresh(Request request, Adapter... adapters) throws InterruptedException {
-    try (JavaEngine other = JavaEngine.open(model, SETTINGS)) {
+    try (JavaEngine other = JavaEngine.open(model, settings)) {
       for (Adapter adapter : adapters) {
         other.adapters().add(adapter);
       }

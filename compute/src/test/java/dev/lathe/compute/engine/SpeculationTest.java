@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.adapter.Adapter;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
@@ -30,7 +31,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class SpeculationTest {
   private static final EngineSettings SETTINGS = new EngineSettings(Storage.BF16, 4, 2048, 2, 24);
@@ -167,17 +168,27 @@ class SpeculationTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"look-up", "itself", "short", "another"})
-  void everyTokenLikelihoodAndEndIsTheSameWithAndWithout(String kind) throws Exception {
-    assertSame(answers(kind, SETTINGS), answers("off", SETTINGS));
+  @CsvSource({
+    "look-up, BF16",
+    "itself, BF16",
+    "short, BF16",
+    "another, BF16",
+    "look-up, INT8",
+    "itself, INT8"
+  })
+  void everyTokenLikelihoodAndEndIsTheSameWithAndWithout(String kind, CacheType type)
+      throws Exception {
+    EngineSettings settings = SETTINGS.withCacheType(type);
+
+    assertSame(answers(kind, settings), answers("off", settings));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"look-up", "itself"})
-  void theSameHoldsWhereStreamsPushOneAnotherOut(String kind) throws Exception {
-    EngineSettings tight = new EngineSettings(Storage.BF16, 4, 544, 2, 10);
+  @CsvSource({"look-up, BF16", "itself, BF16", "itself, INT8"})
+  void theSameHoldsWhereStreamsPushOneAnotherOut(String kind, CacheType type) throws Exception {
+    EngineSettings tight = new EngineSettings(Storage.BF16, 4, 544, 2, 10).withCacheType(type);
 
-    assertSame(answers(kind, tight), answers("off", SETTINGS));
+    assertSame(answers(kind, tight), answers("off", SETTINGS.withCacheType(type)));
   }
 
   @Test

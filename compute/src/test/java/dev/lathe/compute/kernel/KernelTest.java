@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -486,15 +487,21 @@ class KernelTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"F32", "BF16"})
-  void attentionOverPagesIsSoftmaxOverTheKeysARowSees(Format format) {
-    int group = 3;
+  @CsvSource({
+    "F32, 3, 5",
+    "BF16, 3, 5",
+    "INT8, 3, 5",
+    "INT8, 1, 1",
+    "INT8, 7, 1",
+    "INT8, 4, 6",
+    "INT8, 1, 24"
+  })
+  void attentionOverPagesIsSoftmaxOverTheKeysARowSees(CacheType type, int group, int rows) {
     int length = 77;
-    int rows = 5;
     int[] table = {5, 0, 3};
-    for (int width : new int[] {8, 20, 64}) {
+    for (int width : new int[] {8, 20, 64, 80, 96, 128}) {
       try (Arena arena = Arena.ofConfined()) {
-        KvCache cache = new KvCache(format, 2, 2, width, 8, arena);
+        KvCache cache = new KvCache(type, 2, 2, width, 8, arena);
         for (int page : table) {
           cache.touch(page);
         }
@@ -502,6 +509,10 @@ class KernelTest {
         float[] values = bfloat16(values(length * width));
         for (int s = 0; s < length; s++) {
           cache.put(table[s / 32], s % 32, 1, 1, keys, s * width, values, s * width);
+        }
+        if (type == CacheType.INT8) {
+          keys = kept(length, width, (s, d) -> cache.key(table[s / 32], s % 32, 1, 1, d));
+          values = kept(length, width, (s, d) -> cache.value(table[s / 32], s % 32, 1, 1, d));
         }
         Rows q = Rows.of(rows + 2, 4 + group * width);
         random(q);
@@ -526,13 +537,102 @@ class KernelTest {
     }
   }
 
+  private interface Kept {
+    float at(int position, int d);
+  }
+
+  private static float[] kept(int length, int width, Kept kept) {
+    float[] values = new float[length * width];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = kept.at(i / width, i % width);
+    }
+    return values;
+  }
+
   @Test
-  void attentionOfARowDoesNotDependOnTheRowsBesideIt() {
+  void eightBitsKeepANumberWithinHalfAStepOfTheLargestBesideIt() {
+    int width = 80;
+    try (Arena arena = Arena.ofConfined()) {
+      KvCache cache = new KvCache(CacheType.INT8, 1, 1, width, 1, arena);
+      cache.touch(0);
+      for (float size : new float[] {1, 1e-20f, 3e30f, 0, 1e-35f}) {
+        for (int slot = 0; slot < KvCache.SLOTS; slot++) {
+          float[] key = scaled(values(width), size);
+          float[] value = scaled(values(width), size);
+          key[33] = 40 * size;
+          cache.put(0, slot, 0, 0, scaled(values(width), 1e3f), 0, value, 0);
+          cache.put(0, slot, 0, 0, key, 0, value, 0);
+          for (int d = 0; d < width; d++) {
+            double step = 1.008 / 127;
+            assertThat(cache.key(0, slot, 0, 0, d))
+                .isCloseTo(key[d], within((float) (step / 2 * largest(key, d / 32 * 32))));
+            assertThat(cache.value(0, slot, 0, 0, d))
+                .isCloseTo(value[d], within((float) (step / 2 * largest(value, d / 32 * 32))));
+          }
+        }
+      }
+    }
+  }
+
+  private static float[] scaled(float[] values, float factor) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] *= factor;
+    }
+    return values;
+  }
+
+  private static double largest(float[] values, int from) {
+    double largest = 1e-30;
+    for (int i = from; i < Math.min(from + 32, values.length); i++) {
+      largest = Math.max(largest, Math.abs(values[i]));
+    }
+    return largest;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aKeyThatIsNoNumberIsNotMistakenForOne(CacheType type) {
+    int width = 64;
+    for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+      try (Arena arena = Arena.ofConfined()) {
+        KvCache cache = new KvCache(type, 1, 1, width, 1, arena);
+        cache.touch(0);
+        float[] key = values(width);
+        key[40] = bad;
+        cache.put(0, 0, 0, 0, key, 0, key, 0);
+        cache.put(0, 1, 0, 0, values(width), 0, values(width), 0);
+        Rows q = Rows.of(1, width);
+        random(q);
+        Rows out = Rows.of(1, width);
+        Scratch scratch = new Scratch(arena, cache.scratch(1), width);
+
+        for (Kernel kernel : List.of(vector, scalar)) {
+          kernel.attend(cache, new int[] {0}, 0, 0, 1, 0, 1, 1, q, out, 0, scratch);
+
+          assertThat(kernel.argmax(out.values(), 0, width)).isEqualTo(-1);
+        }
+      }
+    }
+  }
+
+  @Test
+  void aPageTakesTheBytesOfItsType() {
+    assertThat(KvCache.pageBytes(CacheType.F32, 3, 2, 64)).isEqualTo(3 * 2 * 32 * 128 * 4);
+    assertThat(KvCache.pageBytes(CacheType.BF16, 3, 2, 64)).isEqualTo(3 * 2 * 32 * 128 * 2);
+    assertThat(KvCache.pageBytes(CacheType.INT8, 3, 2, 64)).isEqualTo(3 * 2 * 32 * (128 + 4 * 2));
+    assertThat(KvCache.pageBytes(CacheType.INT8, 1, 1, 80))
+        .as("80 of a key, 96 of a value, three scales each")
+        .isEqualTo(32 * (80 + 96 + 6 * 2));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void attentionOfARowDoesNotDependOnTheRowsBesideIt(CacheType type) {
     int group = 3;
     int width = 64;
     int[] table = {1, 0};
     try (Arena arena = Arena.ofConfined()) {
-      KvCache cache = new KvCache(Format.BF16, 1, 1, width, 2, arena);
+      KvCache cache = new KvCache(type, 1, 1, width, 2, arena);
       float[] keys = values(64 * width);
       cache.touch(0);
       cache.touch(1);
