@@ -18,8 +18,7 @@ final class BytePages {
   private static final long HALF = 16 * Float.BYTES;
   private static final int BYTE = 0xFF00;
   private static final int POWER = 0x47000000;
-  private static final int UPPER = 0xFFFF0000;
-  private static final float MINUS_ZERO = -(0x1p15f + KvCache.ZERO);
+  private static final float ZERO = 0x1p15f + KvCache.ZERO;
 
   private BytePages() {}
 
@@ -47,18 +46,14 @@ final class BytePages {
     MemorySegment out = OffHeap.of(outMemory);
     long lane = column * 4L;
     long scales = from + lane;
-    long rows = scales + (long) Format.blocks(inputs) * KvCache.SCALES;
+    long rows = scales + (long) Format.blocks(inputs) * Format.ROW;
     IntVector byteMask = IntVector.broadcast(I, BYTE);
     IntVector power = IntVector.broadcast(I, POWER);
-    IntVector upper = IntVector.broadcast(I, UPPER);
-    FloatVector zero = FloatVector.broadcast(F, MINUS_ZERO);
+    FloatVector zero = FloatVector.broadcast(F, ZERO);
     for (int i = 0; 4 * i < inputs; i++) {
-      long scale = scales + (long) (i >> 3) * KvCache.SCALES;
-      IntVector pair = IntVector.fromMemorySegment(I, data, scale, LE);
-      FloatVector s0 = pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-      FloatVector s1 = pair.and(upper).reinterpretAsFloats();
-      FloatVector z0 = s0.mul(zero);
-      FloatVector z1 = s1.mul(zero);
+      long scale = scales + (long) (i >> 3) * Format.ROW;
+      FloatVector s0 = FloatVector.fromMemorySegment(F, data, scale, LE);
+      FloatVector s1 = FloatVector.fromMemorySegment(F, data, scale + HALF, LE);
       long at = rows + (long) i * Format.ROW;
       IntVector v0 = IntVector.fromMemorySegment(I, data, at, LE);
       IntVector v1 = IntVector.fromMemorySegment(I, data, at + HALF, LE);
@@ -67,47 +62,55 @@ final class BytePages {
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s0, z0)
+          .sub(zero)
+          .mul(s0)
           .intoMemorySegment(out, to, LE);
       v1.lanewise(VectorOperators.LSHL, 8)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s1, z1)
+          .sub(zero)
+          .mul(s1)
           .intoMemorySegment(out, to + HALF, LE);
       v0.and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s0, z0)
+          .sub(zero)
+          .mul(s0)
           .intoMemorySegment(out, to + Format.ROW, LE);
       v1.and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s1, z1)
+          .sub(zero)
+          .mul(s1)
           .intoMemorySegment(out, to + Format.ROW + HALF, LE);
       v0.lanewise(VectorOperators.LSHR, 8)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s0, z0)
+          .sub(zero)
+          .mul(s0)
           .intoMemorySegment(out, to + 2 * Format.ROW, LE);
       v1.lanewise(VectorOperators.LSHR, 8)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s1, z1)
+          .sub(zero)
+          .mul(s1)
           .intoMemorySegment(out, to + 2 * Format.ROW + HALF, LE);
       v0.lanewise(VectorOperators.LSHR, 16)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s0, z0)
+          .sub(zero)
+          .mul(s0)
           .intoMemorySegment(out, to + 3 * Format.ROW, LE);
       v1.lanewise(VectorOperators.LSHR, 16)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s1, z1)
+          .sub(zero)
+          .mul(s1)
           .intoMemorySegment(out, to + 3 * Format.ROW + HALF, LE);
     }
   }
@@ -117,24 +120,15 @@ final class BytePages {
     MemorySegment data = OffHeap.of(dataMemory);
     MemorySegment out = OffHeap.of(outMemory);
     long lane = column * 4L;
-    long rows = from + KvCache.SCALES + lane;
+    long rows = from + Format.ROW + lane;
     IntVector byteMask = IntVector.broadcast(I, BYTE);
     IntVector power = IntVector.broadcast(I, POWER);
+    FloatVector zero = FloatVector.broadcast(F, ZERO);
     for (int i = 0; 4 * i < inputs; i++) {
-      int low = data.get(PackedMatrix.INT, from + 8L * i);
-      int high = data.get(PackedMatrix.INT, from + 8L * i + 4);
-      float f0 = Float.intBitsToFloat(low << 16);
-      float f1 = Float.intBitsToFloat(low & UPPER);
-      float f2 = Float.intBitsToFloat(high << 16);
-      float f3 = Float.intBitsToFloat(high & UPPER);
-      FloatVector s0 = FloatVector.broadcast(F, f0);
-      FloatVector s1 = FloatVector.broadcast(F, f1);
-      FloatVector s2 = FloatVector.broadcast(F, f2);
-      FloatVector s3 = FloatVector.broadcast(F, f3);
-      FloatVector z0 = FloatVector.broadcast(F, f0 * MINUS_ZERO);
-      FloatVector z1 = FloatVector.broadcast(F, f1 * MINUS_ZERO);
-      FloatVector z2 = FloatVector.broadcast(F, f2 * MINUS_ZERO);
-      FloatVector z3 = FloatVector.broadcast(F, f3 * MINUS_ZERO);
+      FloatVector s0 = FloatVector.broadcast(F, data.get(PackedMatrix.FLOAT, from + 16L * i + 0));
+      FloatVector s1 = FloatVector.broadcast(F, data.get(PackedMatrix.FLOAT, from + 16L * i + 4));
+      FloatVector s2 = FloatVector.broadcast(F, data.get(PackedMatrix.FLOAT, from + 16L * i + 8));
+      FloatVector s3 = FloatVector.broadcast(F, data.get(PackedMatrix.FLOAT, from + 16L * i + 12));
       long at = rows + (long) i * Format.ROW;
       IntVector v0 = IntVector.fromMemorySegment(I, data, at, LE);
       IntVector v1 = IntVector.fromMemorySegment(I, data, at + HALF, LE);
@@ -143,47 +137,55 @@ final class BytePages {
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s0, z0)
+          .sub(zero)
+          .mul(s0)
           .intoMemorySegment(out, to, LE);
       v1.lanewise(VectorOperators.LSHL, 8)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s0, z0)
+          .sub(zero)
+          .mul(s0)
           .intoMemorySegment(out, to + HALF, LE);
       v0.and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s1, z1)
+          .sub(zero)
+          .mul(s1)
           .intoMemorySegment(out, to + Format.ROW, LE);
       v1.and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s1, z1)
+          .sub(zero)
+          .mul(s1)
           .intoMemorySegment(out, to + Format.ROW + HALF, LE);
       v0.lanewise(VectorOperators.LSHR, 8)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s2, z2)
+          .sub(zero)
+          .mul(s2)
           .intoMemorySegment(out, to + 2 * Format.ROW, LE);
       v1.lanewise(VectorOperators.LSHR, 8)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s2, z2)
+          .sub(zero)
+          .mul(s2)
           .intoMemorySegment(out, to + 2 * Format.ROW + HALF, LE);
       v0.lanewise(VectorOperators.LSHR, 16)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s3, z3)
+          .sub(zero)
+          .mul(s3)
           .intoMemorySegment(out, to + 3 * Format.ROW, LE);
       v1.lanewise(VectorOperators.LSHR, 16)
           .and(byteMask)
           .or(power)
           .reinterpretAsFloats()
-          .fma(s3, z3)
+          .sub(zero)
+          .mul(s3)
           .intoMemorySegment(out, to + 3 * Format.ROW + HALF, LE);
     }
   }

@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
 /// F32    1 value   of a column in a word, row k
 /// BF16   2 values  row k / 2, the even one in the lower half
 /// INT8   4 values  row k / 4, byte k % 4, 128 more than the integer
-///   before them, bfloat16 scales
-///     keys    for each 32 of D: row of 16 words, those of positions c and 16 + c in word c
-///     values  for each panel: of the positions in their order
+///   before them, rows of 32 fp32 scales, one for each position
+///     keys    for each 32 of D
+///     values  for each panel
 /// ```
 ///
 /// A position's scales are its own, so what a page holds does not depend on when it was written. A
@@ -34,14 +34,8 @@ public final class KvCache {
   /// Inputs with one scale, and columns of a panel.
   private static final int BLOCK = Format.BLOCK;
 
-  /// Bytes of the scales of as many columns as a panel has.
-  static final int SCALES = PackedMatrix.PANEL * Short.BYTES;
-
-  /// Numbers beyond it have no scale: they would leave fp32 soon anyway.
-  private static final float MOST = 1e36f;
-
+  /// Numbers below it are kept as zeros: their scale would be hard to divide by.
   private static final float LEAST = 1e-30f;
-  private static final short NAN = 0x7FC0;
 
   private final CacheType type;
   private final int layers;
@@ -95,7 +89,7 @@ public final class KvCache {
   private static long scaleBytes(CacheType type, int inputs) {
     return switch (type) {
       case F32, BF16 -> 0;
-      case INT8 -> (long) Format.blocks(inputs) * SCALES;
+      case INT8 -> (long) Format.blocks(inputs) * Format.ROW;
     };
   }
 
@@ -193,12 +187,12 @@ public final class KvCache {
 
   /// Where the scale of an input of a key lies.
   private static long keyScale(long keys, int d, int slot) {
-    return keys + (long) (d / BLOCK) * SCALES + Panel.paired(slot);
+    return keys + (long) (d / BLOCK) * Format.ROW + slot * 4L;
   }
 
   /// Where the scale of 32 inputs of a value lies.
   private static long valueScale(long panel, int slot) {
-    return panel + (long) slot * Short.BYTES;
+    return panel + slot * 4L;
   }
 
   /// Where input `k` of a column of a panel lies, whose rows begin at `rows`.
@@ -222,13 +216,8 @@ public final class KvCache {
       largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & 0x7FFFFFFF);
     }
     float most = Float.intBitsToFloat(largest);
-    if (!(most <= MOST)) {
-      memory.set(PackedMatrix.SHORT, at, NAN);
-      return 0;
-    }
-    int scale = most < LEAST ? 0 : Float.floatToRawIntBits(most / LEVELS) + 0xFFFF >>> 16;
-    memory.set(PackedMatrix.SHORT, at, (short) scale);
-    return scale == 0 ? 0 : 1 / Float.intBitsToFloat(scale << 16);
+    memory.set(PackedMatrix.FLOAT, at, most < LEAST ? 0 : most / LEVELS);
+    return most < LEAST ? 0 : LEVELS / most;
   }
 
   private void set(MemorySegment memory, long at, float value, float factor) {
@@ -245,14 +234,11 @@ public final class KvCache {
   private float get(MemorySegment memory, long at, long scale) {
     return switch (type) {
       case F32 -> memory.get(PackedMatrix.FLOAT, at);
-      case BF16 -> bfloat16(memory, at);
+      case BF16 -> Float.intBitsToFloat(memory.get(PackedMatrix.SHORT, at) << 16);
       case INT8 ->
-          ((memory.get(ValueLayout.JAVA_BYTE, at) & 0xFF) - ZERO) * bfloat16(memory, scale);
+          ((memory.get(ValueLayout.JAVA_BYTE, at) & 0xFF) - ZERO)
+              * memory.get(PackedMatrix.FLOAT, scale);
     };
-  }
-
-  private static float bfloat16(MemorySegment memory, long at) {
-    return Float.intBitsToFloat(memory.get(PackedMatrix.SHORT, at) << 16);
   }
 
   /// One number of a key.
