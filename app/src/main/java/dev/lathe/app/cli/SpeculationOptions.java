@@ -17,7 +17,7 @@ final class SpeculationOptions {
       names = "--draft-model",
       paramLabel = "MODEL",
       description =
-          "Guess with a smaller model of the same tokens instead, a name, a directory or a GGUF"
+          "Guess with a model of the same tokens that is smaller or has fewer bits, a name, a directory or a GGUF"
               + " file.")
   private @Nullable String draft;
 

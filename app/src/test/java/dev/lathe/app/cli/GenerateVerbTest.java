@@ -16,6 +16,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -223,6 +225,35 @@ class GenerateVerbTest {
     assertThat(stage.run(with(common, "--draft-model", small.toString()))).isZero();
     assertThat(stage.out()).isEqualTo(plain);
     assertThat(stage.err()).containsPattern("of [1-9][\\d,]* guesses right");
+  }
+
+  @Test
+  void theSameModelInFewerBitsGuessesWell() {
+    Path large = folder.resolve("large.gguf");
+    Path small = folder.resolve("small.gguf");
+    RehearsalModel.wide(large);
+    RehearsalModel.main(new String[] {small.toString()});
+    String[] common = {
+      "generate",
+      large.toString(),
+      "one two three 四 🐈",
+      "--max-tokens=60",
+      "--ignore-eos",
+      "--threads=1",
+      "--stats"
+    };
+    assertThat(stage.run(common)).isZero();
+    String plain = stage.out();
+
+    assertThat(stage.run(with(common, "--draft-model", small.toString()))).isZero();
+    assertThat(stage.out()).isEqualTo(plain);
+    Matcher guesses = Pattern.compile("(\\d+) of (\\d+) guesses right").matcher(stage.err());
+    assertThat(guesses.find()).isTrue();
+    assertThat(2 * Integer.parseInt(guesses.group(1)))
+        .isGreaterThan(Integer.parseInt(guesses.group(2)));
+    assertThat(stage.run("generate", small.toString(), "q", "--draft-model=" + large))
+        .isEqualTo(ExitCode.USAGE.code());
+    assertThat(stage.err()).contains("guessing would take longer than choosing");
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.lathe.compute.engine;
 import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.kernel.Kernel;
+import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
 import dev.lathe.compute.model.ModelConfig;
 import dev.lathe.compute.weights.WeightSource;
@@ -82,7 +83,8 @@ public final class JavaEngine implements Engine {
     ModelConfig config = checkpoint.config();
     Runner runner = JavaRunner.open(config, checkpoint.weights(), settings, kernel);
     try {
-      return over(runner, config, settings, kernel, drafter(speculation, config, settings, kernel));
+      Optional<Drafter> drafter = drafter(speculation, checkpoint, settings, kernel);
+      return over(runner, config, settings, kernel, drafter);
     } catch (RuntimeException | Error e) {
       runner.close();
       throw e;
@@ -90,7 +92,7 @@ public final class JavaEngine implements Engine {
   }
 
   private static Optional<Drafter> drafter(
-      Speculation speculation, ModelConfig large, EngineSettings settings, Kernel kernel) {
+      Speculation speculation, Checkpoint large, EngineSettings settings, Kernel kernel) {
     return switch (speculation) {
       case Speculation.Off _ -> Optional.empty();
       case Speculation.LookUp _ -> Optional.of(new LookUpDrafter());
@@ -99,30 +101,40 @@ public final class JavaEngine implements Engine {
   }
 
   private static Drafter drafter(
-      Path model, ModelConfig large, EngineSettings settings, Kernel kernel) {
-    try (Checkpoint checkpoint = Checkpoint.open(model)) {
-      ModelConfig small = checkpoint.config();
-      double cost = (double) size(small) / size(large);
+      Path model, Checkpoint large, EngineSettings settings, Kernel kernel) {
+    try (Checkpoint small = Checkpoint.open(model)) {
+      ModelConfig config = small.config();
+      long own = bytesOfAToken(small, settings);
+      long others = bytesOfAToken(large, settings);
+      double cost = (double) own / others;
       if (Speculator.count(MOST_BELIEF, 1, cost) == 0) {
         throw LatheException.user(
-            "the draft model has %,d weights, the model %,d: guessing would take longer than choosing"
-                .formatted(size(small), size(large)),
-            "take a draft model of less than half the size");
+            "a token of the draft model reads %,d KiB, one of the model %,d KiB: guessing would take longer than choosing"
+                .formatted(own >> 10, others >> 10),
+            "take a draft model of less than half the size, or the same one in fewer bits");
       }
-      FreeMemory free = MemoryCheck.beside(large, settings, FreeMemory.now());
-      MemoryCheck.require(small, checkpoint.weights(), settings, free);
-      Runner runner = JavaRunner.open(small, checkpoint.weights(), settings, kernel);
-      return new ModelDrafter(runner, kernel, settings, small, large.vocabulary(), cost);
+      FreeMemory free = MemoryCheck.beside(large.config(), settings, FreeMemory.now());
+      MemoryCheck.require(config, small.weights(), settings, free);
+      Runner runner = JavaRunner.open(config, small.weights(), settings, kernel);
+      return new ModelDrafter(runner, kernel, settings, config, large.config().vocabulary(), cost);
     }
   }
 
-  /// Weights of all matrices that a token passes.
-  private static long size(ModelConfig config) {
-    long layer = 0;
+  /// Bytes of all matrices that a token passes, without what pads them.
+  private static long bytesOfAToken(Checkpoint model, EngineSettings settings) {
+    ModelConfig config = model.config();
+    long weights = (long) config.vocabulary() * config.width();
     for (ModelConfig.Projection projection : ModelConfig.Projection.values()) {
-      layer += (long) config.in(projection) * config.out(projection);
+      weights += (long) config.in(projection) * config.out(projection) * config.layers();
     }
-    return layer * config.layers() + (long) config.vocabulary() * config.width();
+    double packed = bytes(model, settings.weightStorage());
+    return Math.round(Float.BYTES * weights * packed / bytes(model, Storage.F32));
+  }
+
+  private static long bytes(Checkpoint model, Storage storage) {
+    return DecoderWeights.bytes(model.config(), model.weights(), storage).values().stream()
+        .mapToLong(Long::longValue)
+        .sum();
   }
 
   /// As [#open(Checkpoint, EngineSettings)], from config and weights.

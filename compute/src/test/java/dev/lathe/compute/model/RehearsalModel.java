@@ -19,6 +19,7 @@ public final class RehearsalModel {
   private static final int F32 = 0;
   private static final int Q4_1 = 3;
   private static final int Q8_0 = 8;
+  private static final int BF16 = 30;
   private static final List<String> CONTROL =
       List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>");
   private static final String TEMPLATE =
@@ -29,11 +30,20 @@ public final class RehearsalModel {
   private final SplittableRandom random = new SplittableRandom(1);
   private final GgufFile file = new GgufFile();
 
-  private RehearsalModel() {}
+  private final boolean wide;
+
+  private RehearsalModel(boolean wide) {
+    this.wide = wide;
+  }
 
   /// @param arguments the file to write
   public static void main(String[] arguments) {
-    new RehearsalModel().write(Path.of(arguments[0]));
+    new RehearsalModel(false).write(Path.of(arguments[0]));
+  }
+
+  /// The same model with the weights of its layers as bf16: rounded, otherwise equal.
+  public static void wide(Path target) {
+    new RehearsalModel(true).write(target);
   }
 
   private void write(Path target) {
@@ -113,7 +123,25 @@ public final class RehearsalModel {
       random.nextBytes(codes);
       data.putShort(Float.floatToFloat16(0.01f)).putShort(Float.floatToFloat16(-0.075f)).put(codes);
     }
-    file.tensor(name, Q4_1, new long[] {in, out}, data.array());
+    byte[] blocks = data.array();
+    file.tensor(name, wide ? BF16 : Q4_1, new long[] {in, out}, wide ? widened(blocks) : blocks);
+  }
+
+  /// Low halves of the codes are a block's first 16 values, high halves the others.
+  private static byte[] widened(byte[] blocks) {
+    ByteBuffer data = ByteBuffer.wrap(blocks).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer wide = ByteBuffer.allocate(blocks.length / 20 * 64).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] codes = new byte[16];
+    while (data.hasRemaining()) {
+      float scale = Float.float16ToFloat(data.getShort());
+      float least = Float.float16ToFloat(data.getShort());
+      data.get(codes);
+      for (int i = 0; i < 32; i++) {
+        int code = i < 16 ? codes[i] & 15 : codes[i - 16] >> 4 & 15;
+        wide.putShort((short) (Float.floatToRawIntBits(Math.fma(code, scale, least)) >>> 16));
+      }
+    }
+    return wide.array();
   }
 
   /// Blocks of 32 values: scale as fp16, then 32 signed bytes.

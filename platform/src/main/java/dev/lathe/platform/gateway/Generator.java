@@ -398,8 +398,7 @@ public final class Generator implements AutoCloseable {
             ask.logprobs(),
             ask.terms());
     long began = System.nanoTime();
-    return new ReplyStream(
-        began, engine.submit(request), decoder, until.stops(), prompt.length, listener);
+    return new ReplyStream(began, engine.submit(request), decoder, until, prompt.length, listener);
   }
 
   /// Answers many at once, as many side by side as the engine has streams.

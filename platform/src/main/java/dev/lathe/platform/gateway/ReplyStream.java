@@ -20,6 +20,7 @@ public final class ReplyStream implements AutoCloseable {
   private final TokenStream tokens;
   private final StreamDecoder decoder;
   private final StopScanner scanner;
+  private final int minTokens;
   private final int promptTokens;
   private final TokenListener listener;
   private final StringBuilder text = new StringBuilder();
@@ -35,11 +36,12 @@ public final class ReplyStream implements AutoCloseable {
   private Optional<Ending> ending = Optional.empty();
 
   /// @param began when the reply was asked for, by [System#nanoTime]
+  /// @param until of which the stop texts and the least tokens are heeded here
   ReplyStream(
       long began,
       TokenStream tokens,
       StreamDecoder decoder,
-      List<String> stops,
+      Until until,
       int promptTokens,
       TokenListener listener) {
     this.began = began;
@@ -47,7 +49,8 @@ public final class ReplyStream implements AutoCloseable {
     this.lastAt = began;
     this.tokens = tokens;
     this.decoder = decoder;
-    this.scanner = new StopScanner(stops);
+    this.scanner = new StopScanner(until.stops());
+    this.minTokens = until.minTokens();
     this.promptTokens = promptTokens;
   }
 
@@ -106,6 +109,9 @@ public final class ReplyStream implements AutoCloseable {
     }
     String fresh = decoder.push(token.id());
     decoded += fresh.length();
+    if (outputTokens <= minTokens) {
+      return fresh;
+    }
     String certain = scanner.push(fresh);
     if (scanner.isHit()) {
       end(Ending.STOP);

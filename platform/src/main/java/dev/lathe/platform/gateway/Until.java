@@ -7,7 +7,7 @@ import java.util.Set;
 ///
 /// @param maxTokens most tokens; 0 only where the prompt is scored
 /// @param minTokens tokens before which it does not end, `[0, maxTokens]`
-/// @param stops texts that end it where they appear first; they are not part of it
+/// @param stops texts that end it where they appear first behind these; they are not part of it
 /// @param stopTokens tokens that end it, beside the model's own
 /// @param ignoresEnd whether the model's own end tokens are taken as any other
 public record Until(

@@ -14,9 +14,11 @@ import dev.lathe.compute.adapter.AdapterSpec;
 import dev.lathe.compute.engine.AdapterVersion;
 import dev.lathe.compute.engine.EngineSettings;
 import dev.lathe.compute.engine.JavaEngine;
+import dev.lathe.compute.engine.Logprobs;
 import dev.lathe.compute.engine.RandomAdapters;
 import dev.lathe.compute.engine.Sampling;
 import dev.lathe.compute.engine.Speculation;
+import dev.lathe.compute.engine.Terms;
 import dev.lathe.compute.grammar.Grammar;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
@@ -137,6 +139,27 @@ class GeneratorTest {
     assertThat(reply.ending()).isEqualTo(Ending.LENGTH);
     assertThat(reply.outputTokens()).isEqualTo(5);
     assertThat(reply.promptTokens()).isEqualTo(3);
+  }
+
+  @Test
+  void stopTextsAreLookedForBehindTheLeastTokens() throws InterruptedException {
+    String whole = reply(ask(new Prompt.Raw("abc"), null, 40)).text();
+    String stop = whole.substring(0, whole.offsetByCodePoints(0, 1));
+    Ask early = ask(new Prompt.Raw("abc"), null, 40, stop);
+    assertThat(reply(early).text()).isEmpty();
+
+    for (int least : new int[] {1, 7, 40}) {
+      Until until = new Until(40, least, List.of(stop), Set.of(), true);
+      Reply reply =
+          reply(
+              new Ask(
+                  early.prompt(), null, early.sampling(), until, null, Logprobs.NONE, Terms.PLAIN));
+
+      assertThat(reply.outputTokens()).isBetween(least, 40);
+      assertThat(whole).startsWith(reply.text());
+      int behind = reply.text().length();
+      assertThat(whole.indexOf(stop, behind)).isIn(-1, behind);
+    }
   }
 
   @Test
