@@ -12,6 +12,9 @@ sealed interface Drafter extends AutoCloseable permits LookUpDrafter, ModelDraft
   /// What a guess costs next to a token of the model, `[0, ...)`.
   double cost();
 
+  /// How likely a guess is to come true as long as none of the stream's was checked, `(0, 1)`.
+  double firstBelief();
+
   /// The sequence will not be seen again.
   void forget(Sequence sequence);
 

@@ -26,9 +26,6 @@ import org.jspecify.annotations.Nullable;
 /// Any thread may submit; one thread of its own computes. Closing ends the streams that still run
 /// as cancelled, and frees all memory.
 public final class JavaEngine implements Engine {
-  /// What is believed at best of a draft model's guesses.
-  private static final double MOST_BELIEF = 0.9;
-
   private final ModelConfig config;
   private final EngineSettings settings;
   private final Runner runner;
@@ -107,7 +104,7 @@ public final class JavaEngine implements Engine {
       long own = bytesOfAToken(small, settings);
       long others = bytesOfAToken(large, settings);
       double cost = (double) own / others;
-      if (Speculator.count(MOST_BELIEF, 1, cost) == 0) {
+      if (Speculator.count(ModelDrafter.FIRST_BELIEF, 1, cost) == 0) {
         throw LatheException.user(
             "a token of the draft model reads %,d KiB, one of the model %,d KiB: guessing would take longer than choosing"
                 .formatted(own >> 10, others >> 10),

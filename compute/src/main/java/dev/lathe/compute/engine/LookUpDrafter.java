@@ -48,6 +48,11 @@ final class LookUpDrafter implements Drafter {
   }
 
   @Override
+  public double firstBelief() {
+    return 0.5;
+  }
+
+  @Override
   public void forget(Sequence sequence) {}
 
   @Override

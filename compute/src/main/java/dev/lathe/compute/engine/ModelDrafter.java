@@ -13,6 +13,9 @@ import java.util.Map;
 /// Guesses what a smaller model finds likeliest. Keeps keys and values of its own for the sequences
 /// that it follows; where its pages run out it lets go of the one it has not seen longest.
 final class ModelDrafter implements Drafter {
+  /// Models of one family agree on most tokens.
+  static final double FIRST_BELIEF = 0.7;
+
   private static final int SLOTS = Runner.PAGE_TOKENS;
 
   /// A sequence as far as it is computed here.
@@ -169,6 +172,11 @@ final class ModelDrafter implements Drafter {
   @Override
   public double cost() {
     return cost;
+  }
+
+  @Override
+  public double firstBelief() {
+    return FIRST_BELIEF;
   }
 
   @Override

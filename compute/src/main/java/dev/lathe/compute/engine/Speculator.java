@@ -17,9 +17,6 @@ final class Speculator {
   /// How far a guess moves what is believed of the next ones.
   private static final double TRUST = 0.2;
 
-  /// What is believed of a stream's guesses before there were any.
-  private static final double FIRST_BELIEF = 0.5;
-
   /// How far a token without guesses moves the belief back to the first, so that a stream that
   /// could not be guessed is tried again after a while.
   private static final double RECOVERY = 0.005;
@@ -44,7 +41,7 @@ final class Speculator {
         most[worthwhile.size()] = count;
         worthwhile.add(sequence);
       } else {
-        believe(sequence, belief(sequence) + RECOVERY * (FIRST_BELIEF - belief(sequence)));
+        believe(sequence, belief(sequence) + RECOVERY * (drafter.firstBelief() - belief(sequence)));
       }
     }
     if (!worthwhile.isEmpty()) {
@@ -80,7 +77,7 @@ final class Speculator {
   }
 
   private double belief(Sequence sequence) {
-    return beliefs.getOrDefault(sequence, FIRST_BELIEF);
+    return beliefs.getOrDefault(sequence, drafter.firstBelief());
   }
 
   private void believe(Sequence sequence, double belief) {

@@ -242,6 +242,8 @@ class SpeculationTest {
     assertThat(Speculator.count(0.1, 1, 0)).isZero();
     assertThat(Speculator.count(0.9, 8, 0)).isBetween(3, 6);
     assertThat(Speculator.count(0.9, 64, 0)).isZero();
+    assertThat(Speculator.count(ModelDrafter.FIRST_BELIEF, 1, 0.5)).as("taken").isPositive();
+    assertThat(Speculator.count(ModelDrafter.FIRST_BELIEF, 1, 0.6)).as("refused").isZero();
     assertThat(Speculator.count(0.8, 1, 0.3)).isLessThan(Speculator.count(0.8, 1, 0));
   }
 

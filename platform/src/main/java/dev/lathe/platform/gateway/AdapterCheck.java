@@ -19,8 +19,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /// Whether an adapter belongs to a model. One that Lathe trained says so itself, see
-/// [TrainingRecord]: model, tokenizer and chat template must be those it was trained with, and the
-/// engine must give the logits that the trainer gave. One from elsewhere is checked by its shapes.
+/// [TrainingRecord]: model, tokenizer and chat template must be those it was trained with, the
+/// factors those that training gave, and the engine must give the logits that the trainer gave. One
+/// from elsewhere is checked by its shapes.
 final class AdapterCheck {
   private final Path model;
   private final ModelConfig config;
@@ -46,6 +47,9 @@ final class AdapterCheck {
     Optional<TrainingRecord> record = TrainingRecord.read(directory);
     record.ifPresent(found -> requireIdentity(directory, found));
     Adapter adapter = AdapterFiles.read(directory, config);
+    record
+        .flatMap(TrainingRecord::factors)
+        .ifPresent(sha256 -> requireFactors(directory, adapter, sha256));
     boolean known = engine.adapters().find(adapter.sha256()).isPresent();
     AdapterVersion version =
         engine.adapters().add(adapter, () -> AdapterFiles.read(directory, config));
@@ -143,6 +147,18 @@ final class AdapterCheck {
               + String.join(", ", differences),
           "use it with the model it was trained on");
     }
+  }
+
+  /// Probes tell only what moves their logits further than rounding does.
+  private static void requireFactors(Path directory, Adapter adapter, String trained) {
+    difference("factors", trained, adapter.sha256())
+        .ifPresent(found -> {
+          throw LatheException.user(
+              "adapter '" + directory + "' was changed after its training: " + found,
+              "take the adapter's directory as it was trained; to use changed factors, leave "
+                  + TrainingRecord.FILE
+                  + " out");
+        });
   }
 
   private String modelSha256() {

@@ -16,12 +16,14 @@ import java.util.Optional;
 /// @param base SHA-256 of the base model
 /// @param tokenizer SHA-256 of its tokenizer
 /// @param template SHA-256 of its chat template
+/// @param factors SHA-256 of the factors; empty where the record is older than this key
 /// @param probes prompts and the logits after them
 record TrainingRecord(
     String model,
     String base,
     String tokenizer,
     String template,
+    Optional<String> factors,
     Tolerance tolerance,
     List<Probe> probes) {
   static final String FILE = "lathe.json";
@@ -74,6 +76,7 @@ record TrainingRecord(
         text(file, json, "base"),
         text(file, json, "tokenizer"),
         text(file, json, "template"),
+        json.has("factors") ? Optional.of(text(file, json, "factors")) : Optional.empty(),
         new Tolerance(
             number(file, probe.path("tolerance").path("absolute")),
             number(file, probe.path("tolerance").path("top1_margin"))),

@@ -19,12 +19,13 @@ import java.util.stream.IntStream;
 /// last, whose presence says that the run is finished.
 ///
 /// `lathe.json`: `format` (1); `code_version`; `base`, `tokenizer`, `template`, `data`,
-/// `evaluation_data`: SHA-256 each; `base_model_name_or_path`; `recipe`: every obeyed key; `seed`;
-/// `threads`; `precision`; `steps`; `best_step` where the best validation was kept; `train_loss`,
-/// `eval_loss`; `probe`: `prompts`, each with `tokens` and the `logits` of the 20 likeliest next
-/// tokens as `[id, logit]`, taken from the trainer after training, and the `tolerance` within which
-/// another engine must reproduce them: `absolute`, and `top1_margin`: where the two likeliest
-/// logits lie further apart, the likeliest token must be the same.
+/// `evaluation_data`: SHA-256 each; `factors`: [Adapter#sha256]; `base_model_name_or_path`;
+/// `recipe`: every obeyed key; `seed`; `threads`; `precision`; `steps`; `best_step` where the best
+/// validation was kept; `train_loss`, `eval_loss`; `probe`: `prompts`, each with `tokens` and the
+/// `logits` of the 20 likeliest next tokens as `[id, logit]`, taken from the trainer after
+/// training, and the `tolerance` within which another engine must reproduce them: `absolute`, and
+/// `top1_margin`: where the two likeliest logits lie further apart, the likeliest token must be the
+/// same.
 final class Result {
   private static final int FORMAT = 1;
   private static final int LIKELIEST = 20;
@@ -41,14 +42,15 @@ final class Result {
 
   void write(ObjectNode trainResults, OptionalDouble loss, Journal journal, RunState state) {
     try {
-      writeAdapter();
+      Adapter adapter = trainer.adapter(AdapterFiles.name(directory));
+      write(adapter);
       writeResults(trainResults, loss, journal);
       DurableFiles.replace(
           directory.resolve(Checkpoints.TRAINER_STATE), Json.sorted(journal.trainerState(), 2));
       if (job.recipe().output().plots() && LossPlot.canDraw()) {
         plot(journal.curves());
       }
-      ObjectNode record = record(state, loss);
+      ObjectNode record = record(adapter, state, loss);
       DurableFiles.replace(directory.resolve(OutputDirectory.RECORD), Json.sorted(record, 2));
     } catch (IOException e) {
       throw DurableFiles.failure(directory, e);
@@ -59,12 +61,11 @@ final class Result {
     }
   }
 
-  private void writeAdapter() throws IOException {
+  private void write(Adapter adapter) throws IOException {
     Path temporary = directory.resolve(".adapter.tmp");
     DurableFiles.deleteTree(temporary);
     Files.createDirectory(temporary);
     try {
-      Adapter adapter = trainer.adapter(AdapterFiles.name(directory));
       AdapterFiles.write(temporary, adapter, job.recipe().adapter(), job.recipe().model());
       DurableFiles.syncAll(temporary);
       try (var files = Files.newDirectoryStream(temporary)) {
@@ -111,7 +112,7 @@ final class Result {
     }
   }
 
-  private ObjectNode record(RunState state, OptionalDouble loss) {
+  private ObjectNode record(Adapter adapter, RunState state, OptionalDouble loss) {
     Recipe recipe = job.recipe();
     ObjectNode json = Json.object();
     json.put("format", FORMAT);
@@ -122,6 +123,7 @@ final class Result {
     json.put("template", job.identity().template());
     json.put("data", job.identity().data());
     json.put("evaluation_data", job.identity().evaluation());
+    json.put("factors", adapter.sha256());
     json.set("recipe", Json.MAPPER.valueToTree(recipe.settings()));
     json.put("seed", recipe.optimization().seed());
     json.put("threads", job.threads());

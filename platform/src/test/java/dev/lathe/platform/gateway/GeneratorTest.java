@@ -329,6 +329,25 @@ class GeneratorTest {
   }
 
   @Test
+  void factorsThatTrainingDidNotGiveAreRefusedHoweverLittleTheyDiffer() throws IOException {
+    Path directory = adapter();
+    ObjectNode record = record(directory, 0);
+    try (Checkpoint checkpoint = Checkpoint.open(model)) {
+      Adapter trained = AdapterFiles.read(directory, checkpoint.config());
+      record.put("factors", trained.sha256());
+      Files.writeString(directory.resolve("lathe.json"), record.toString());
+      assertThat(generator.load(directory).note()).isEmpty();
+
+      trained.factors().getFirst().b()[0] += 1e-6f;
+      AdapterFiles.write(directory, trained, SPEC, "tiny");
+    }
+
+    assertThatThrownBy(() -> generator.load(directory))
+        .isInstanceOf(LatheException.class)
+        .hasMessageContaining("was changed after its training: factors (sha-256 ");
+  }
+
+  @Test
   void damagedRecordIsRefused() throws IOException {
     Path directory = adapter();
     Files.writeString(directory.resolve("lathe.json"), "{\"format\": 1, ");

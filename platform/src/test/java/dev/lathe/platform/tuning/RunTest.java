@@ -194,6 +194,7 @@ final class RunTest {
             "tokenizer",
             "template",
             "data",
+            "factors",
             "recipe",
             "seed",
             "threads",
