@@ -34,7 +34,7 @@ class PrefixCacheTest {
   private static final Logprobs EXACT = Logprobs.ofOutput(20);
 
   @TempDir Path folder;
-  @Parameter private CacheType type;
+  @Parameter private CacheType type = CacheType.BF16;
   private EngineSettings settings;
   private Checkpoint model;
   private JavaEngine engine;
