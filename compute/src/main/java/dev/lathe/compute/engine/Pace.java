@@ -7,10 +7,8 @@ final class Pace {
   /// The longest pause that streams should notice, nanoseconds.
   static final long PAUSE = 150_000_000;
 
-  /// Rows of the smallest step that says something about prompts.
-  private static final int LEAST_ROWS = 32;
-
-  /// Fewer rows hardly make a step shorter.
+  /// Fewer rows hardly make a step shorter. Steps of as many say something about prompts: if they
+  /// did not, chunks once become small would stay so for as long as any stream generates.
   private static final int LEAST_CHUNK = 16;
 
   private final int most;
@@ -23,7 +21,7 @@ final class Pace {
 
   /// A step of that many rows took so long.
   void computed(int rows, long nanos) {
-    if (rows >= Math.min(LEAST_ROWS, most)) {
+    if (rows >= Math.min(LEAST_CHUNK, most)) {
       double seen = (double) nanos / rows;
       nanosPerRow = nanosPerRow == 0 ? seen : (nanosPerRow + seen) / 2;
     }

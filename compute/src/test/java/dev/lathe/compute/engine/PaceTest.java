@@ -38,4 +38,18 @@ class PaceTest {
     tiny.computed(4, 4 * Pace.PAUSE);
     assertThat(tiny.promptTokens(true)).isEqualTo(4);
   }
+
+  @Test
+  void oneSlowStepIsForgottenThoughStreamsNeverPause() {
+    Pace pace = new Pace(256);
+    pace.computed(256, 1000 * Pace.PAUSE);
+    assertThat(pace.promptTokens(true)).isEqualTo(16);
+
+    for (int i = 0; i < 40; i++) {
+      int rows = pace.promptTokens(true) + 1;
+      pace.computed(rows, (rows + 6) * Pace.PAUSE / 200);
+    }
+
+    assertThat(pace.promptTokens(true)).isBetween(185, 200);
+  }
 }
