@@ -108,10 +108,14 @@ final class Decoder {
   void forward(Batch batch) {
     reserveRanks(batch);
     findRuns(batch);
-    rows(batch.rows, (row, worker) -> begin(batch, row));
+    rows(batch, (row, worker) -> begin(batch, row));
     for (int layer = 0; layer < config.layers(); layer++) {
       attention(batch, layer);
       mlp(batch, layer);
+    }
+    if (batch.hasAdapters()) {
+      int last = config.layers() - 1;
+      rows(batch, (row, worker) -> complete(batch, last, Group.DOWN, row, worker));
     }
   }
 
@@ -123,6 +127,7 @@ final class Decoder {
     PackedMatrix head = weights.head();
     rows(
         count,
+        SHARED_ROWS,
         (i, worker) -> {
           finalNorm(batch.outputRows[first + i], i);
           quantize(head, normed, i, scratch[worker]);
@@ -155,9 +160,14 @@ final class Decoder {
     void row(int row, int worker);
   }
 
-  /// Does something for each row, on the workers when it is worth waking them.
-  private void rows(int count, RowWork work) {
-    if (count < SHARED_ROWS) {
+  /// Does something for each row of a batch, on the workers when it is worth waking them: with
+  /// adapters it is, as each row reads factors.
+  private void rows(Batch batch, RowWork work) {
+    rows(batch.rows, batch.hasAdapters() ? 2 : SHARED_ROWS, work);
+  }
+
+  private void rows(int count, int shared, RowWork work) {
+    if (count < shared) {
       for (int row = 0; row < count; row++) {
         work.row(row, 0);
       }
@@ -194,14 +204,10 @@ final class Decoder {
     }
   }
 
-  /// Normalises the residuals of all rows for the product with `consumer`.
-  private void norm(Batch batch, float[] weight, PackedMatrix consumer) {
-    rows(
-        batch.rows,
-        (row, worker) -> {
-          norm(residual, row, weight, normed, row);
-          quantize(consumer, normed, row, scratch[worker]);
-        });
+  /// Normalises the residual of a row for the product with `consumer`.
+  private void norm(int row, float[] weight, PackedMatrix consumer, Scratch room) {
+    norm(residual, row, weight, normed, row);
+    quantize(consumer, normed, row, room);
   }
 
   private void quantize(PackedMatrix consumer, Rows x, int row, Scratch room) {
@@ -215,29 +221,66 @@ final class Decoder {
 
   private void attention(Batch batch, int layer) {
     DecoderWeights.Layer weight = weights.layer(layer);
-    norm(batch, weight.attentionNorm(), weight.of(Group.QKV));
-    product(batch, layer, Group.QKV, normed, qkv, weight.bias());
-    rows(batch.rows, (row, worker) -> rotate(batch, layer, row));
+    rows(
+        batch,
+        (row, worker) -> {
+          if (layer > 0) {
+            complete(batch, layer - 1, Group.DOWN, row, worker);
+          }
+          norm(row, weight.attentionNorm(), weight.of(Group.QKV), scratch[worker]);
+        });
+    product(batch, layer, Group.QKV);
+    rows(
+        batch,
+        (row, worker) -> {
+          complete(batch, layer, Group.QKV, row, worker);
+          rotate(batch, layer, row);
+        });
     attend(batch, layer);
     PackedMatrix out = weight.of(Group.OUT);
     if (out.levels() > 0 && !quantizedByHead()) {
-      rows(batch.rows, (row, worker) -> quantize(out, attended, row, scratch[worker]));
+      rows(batch, (row, worker) -> quantize(out, attended, row, scratch[worker]));
     }
-    product(batch, layer, Group.OUT, attended, delta, null);
+    product(batch, layer, Group.OUT);
   }
 
   private void mlp(Batch batch, int layer) {
     DecoderWeights.Layer weight = weights.layer(layer);
-    norm(batch, weight.mlpNorm(), weight.of(Group.GATE_UP));
-    product(batch, layer, Group.GATE_UP, normed, gateUp, null);
-    product(batch, layer, Group.DOWN, gated, delta, null);
+    rows(
+        batch,
+        (row, worker) -> {
+          complete(batch, layer, Group.OUT, row, worker);
+          norm(row, weight.mlpNorm(), weight.of(Group.GATE_UP), scratch[worker]);
+        });
+    product(batch, layer, Group.GATE_UP);
+    if (batch.hasAdapters()) {
+      rows(batch, (row, worker) -> complete(batch, layer, Group.GATE_UP, row, worker));
+    }
+    product(batch, layer, Group.DOWN);
   }
 
-  /// One group's product and what follows it: bias, gate, or the sum with the residual; panel by
-  /// panel, or row by row where adapters add to it first.
-  private void product(
-      Batch batch, int layer, Group group, Rows x, Rows y, float @Nullable [] bias) {
+  private Rows inputs(Group group) {
+    return switch (group) {
+      case QKV, GATE_UP -> normed;
+      case OUT -> attended;
+      case DOWN -> gated;
+    };
+  }
+
+  private Rows outputs(Group group) {
+    return switch (group) {
+      case QKV -> qkv;
+      case GATE_UP -> gateUp;
+      case OUT, DOWN -> delta;
+    };
+  }
+
+  /// One group's product and what follows it: bias, gate, or the sum with the residual. Where there
+  /// are adapters, whose change comes first, that is left to [#complete].
+  private void product(Batch batch, int layer, Group group) {
     PackedMatrix matrix = weights.layer(layer).of(group);
+    Rows x = inputs(group);
+    Rows y = outputs(group);
     int panels = matrix.panels();
     int together = group.panelStep();
     if (!batch.hasAdapters()) {
@@ -246,7 +289,7 @@ final class Decoder {
             int first = firstUnit * together;
             int last = lastUnit * together;
             kernel.multiply(matrix, x, y, batch.rows, first, last, scratch[worker]);
-            finish(layer, group, 0, batch.rows, y, bias, first, last, scratch[worker]);
+            finish(layer, group, 0, batch.rows, first, last, scratch[worker]);
           },
           panels / together,
           chunk(panels) / together);
@@ -259,20 +302,21 @@ final class Decoder {
             kernel.multiply(matrix, x, y, batch.rows, first, lastPanel, scratch[worker]);
           }
           for (int row = Math.max(first, panels) - panels; row < last - panels; row++) {
-            lower(batch, layer, group, x, row, scratch[worker]);
+            lower(batch, layer, group, row, scratch[worker]);
           }
         },
         panels + batch.rows,
         chunk(panels));
-    workers.run(
-        (first, last, worker) -> {
-          for (int row = first; row < last; row++) {
-            raise(batch, layer, group, y, row);
-          }
-          finish(layer, group, first, last, y, bias, 0, panels, scratch[worker]);
-        },
-        batch.rows,
-        2);
+  }
+
+  /// What [#product] left to do for a row of a batch with adapters: the change of its own, if it
+  /// has one, and what follows.
+  private void complete(Batch batch, int layer, Group group, int row, int worker) {
+    if (batch.hasAdapters()) {
+      raise(batch, layer, group, row);
+      int panels = weights.layer(layer).of(group).panels();
+      finish(layer, group, row, row + 1, 0, panels, scratch[worker]);
+    }
   }
 
   /// Panels taken at once: about eight turns for each thread.
@@ -280,16 +324,18 @@ final class Decoder {
     return Math.clamp(panels / (workers.count() * 8L), 2, 8);
   }
 
-  private void lower(Batch batch, int layer, Group group, Rows x, int row, Scratch room) {
+  private void lower(Batch batch, int layer, Group group, int row, Scratch room) {
     LowRank part = part(batch, row, layer, group);
     if (part != null) {
+      Rows x = inputs(group);
       kernel.lower(part, x.values(), x.at(row), ranks.values(), ranks.at(row), room);
     }
   }
 
-  private void raise(Batch batch, int layer, Group group, Rows y, int row) {
+  private void raise(Batch batch, int layer, Group group, int row) {
     LowRank part = part(batch, row, layer, group);
     if (part != null) {
+      Rows y = outputs(group);
       kernel.raise(part, ranks.values(), ranks.at(row), y.values(), y.at(row));
     }
   }
@@ -300,19 +346,13 @@ final class Decoder {
   }
 
   private void finish(
-      int layer,
-      Group group,
-      int firstRow,
-      int lastRow,
-      Rows y,
-      float @Nullable [] bias,
-      int first,
-      int last,
-      Scratch room) {
+      int layer, Group group, int firstRow, int lastRow, int first, int last, Scratch room) {
+    Rows y = outputs(group);
     int column = first * PANEL;
     int count = (last - first) * PANEL;
     switch (group) {
       case QKV -> {
+        float[] bias = weights.layer(layer).bias();
         if (bias != null) {
           for (int row = firstRow; row < lastRow; row++) {
             addBias(y.values(), y.at(row), bias, column, count);

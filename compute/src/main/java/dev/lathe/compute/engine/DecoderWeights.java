@@ -75,14 +75,24 @@ final class DecoderWeights {
 
   /// The formats that occur, for messages: `Q4_1, Q8_0`.
   String formats() {
+    Set<Format> formats = layerFormats();
+    formats.addAll(head.formats());
+    return formats.stream().map(Format::name).collect(Collectors.joining(", "));
+  }
+
+  /// Whether the weights of all layers are integers with scales.
+  boolean areQuantized() {
+    return layerFormats().stream().allMatch(Format::isQuantized);
+  }
+
+  private Set<Format> layerFormats() {
     Set<Format> formats = new LinkedHashSet<>();
     for (Layer layer : layers) {
       for (Group group : Group.values()) {
         formats.addAll(layer.of(group).formats());
       }
     }
-    formats.addAll(head.formats());
-    return formats.stream().map(Format::name).collect(Collectors.joining(", "));
+    return formats;
   }
 
   /// Bytes that the packed matrices of a model take, by format, in the order of their first use.

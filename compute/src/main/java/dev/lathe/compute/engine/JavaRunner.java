@@ -20,6 +20,9 @@ final class JavaRunner implements Runner {
   private final Decoder decoder;
   private final String description;
 
+  /// Bits of adapters' values: beside weights of 8 bits and fewer, 8 of theirs cost nothing more.
+  private final int factorBits;
+
   private JavaRunner(
       ModelConfig config,
       WeightSource source,
@@ -52,6 +55,7 @@ final class JavaRunner implements Runner {
             settings.maxRows(),
             settings.maxStreams(),
             arena);
+    factorBits = weights.areQuantized() ? 8 : 16;
     description =
         "%s, %d threads, KV cache %s (%,d tokens, %,d MiB), weights %s"
             .formatted(
@@ -82,7 +86,7 @@ final class JavaRunner implements Runner {
 
   @Override
   public Packed pack(Adapter adapter) {
-    return PackedAdapter.of(config, adapter);
+    return PackedAdapter.of(config, adapter, factorBits);
   }
 
   @Override

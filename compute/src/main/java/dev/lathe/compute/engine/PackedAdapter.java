@@ -13,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The factors of one adapter, packed in bfloat16: for each layer and group those of its
-/// projections. Holds one piece of memory until closed, so that the system has it back at once.
+/// The factors of one adapter, packed: for each layer and group those of its projections. Holds one
+/// piece of memory until closed, so that the system has it back at once.
 final class PackedAdapter implements Runner.Packed {
   private final Arena arena = Arena.ofShared();
   private final long bytes;
@@ -22,8 +22,8 @@ final class PackedAdapter implements Runner.Packed {
   private final @Nullable LowRank[] parts;
   private final int maxRanks;
 
-  private PackedAdapter(ModelConfig config, Adapter adapter) {
-    bytes = bytes(config, adapter);
+  private PackedAdapter(ModelConfig config, Adapter adapter, int bits) {
+    bytes = bytes(config, adapter, bits);
     memory = SegmentAllocator.slicingAllocator(arena.allocate(bytes, PackedMatrix.ALIGNMENT));
     parts = new LowRank[config.layers() * Group.values().length];
     int most = 0;
@@ -31,7 +31,7 @@ final class PackedAdapter implements Runner.Packed {
       for (Group group : Group.values()) {
         List<Factor> factors = factors(adapter, layer, group);
         if (!factors.isEmpty()) {
-          LowRank part = part(config, group, factors);
+          LowRank part = part(config, group, factors, bits);
           parts[layer * Group.values().length + group.ordinal()] = part;
           most = Math.max(most, part.ranks());
         }
@@ -41,8 +41,10 @@ final class PackedAdapter implements Runner.Packed {
   }
 
   /// Packs an adapter that [#check] has passed.
-  static PackedAdapter of(ModelConfig config, Adapter adapter) {
-    return new PackedAdapter(config, adapter);
+  ///
+  /// @param bits of each value, 16 or 8
+  static PackedAdapter of(ModelConfig config, Adapter adapter, int bits) {
+    return new PackedAdapter(config, adapter, bits);
   }
 
   /// The largest sum of ranks of a group.
@@ -55,11 +57,11 @@ final class PackedAdapter implements Runner.Packed {
     return bytes;
   }
 
-  private static long bytes(ModelConfig config, Adapter adapter) {
+  private static long bytes(ModelConfig config, Adapter adapter, int bits) {
     long sum = 0;
     for (Factor factor : adapter.factors()) {
       Projection projection = factor.projection();
-      sum += LowRank.bytes(config.in(projection), config.out(projection), factor.rank());
+      sum += LowRank.bytes(config.in(projection), config.out(projection), factor.rank(), bits);
     }
     return sum;
   }
@@ -78,7 +80,7 @@ final class PackedAdapter implements Runner.Packed {
     return found;
   }
 
-  private LowRank part(ModelConfig config, Group group, List<Factor> factors) {
+  private LowRank part(ModelConfig config, Group group, List<Factor> factors, int bits) {
     List<LowRank.Factor> packed = new ArrayList<>();
     for (Factor factor : factors) {
       packed.add(
@@ -90,7 +92,7 @@ final class PackedAdapter implements Runner.Packed {
               group.firstPanel(config, factor.projection()),
               group.panelStep()));
     }
-    return new LowRank(group.in(config), packed, memory);
+    return new LowRank(group.in(config), packed, bits, memory);
   }
 
   /// Refuses an adapter that cannot be applied whole to the base, with all reasons.

@@ -2,22 +2,34 @@ package dev.lathe.compute.kernel;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
 /// The low-rank change of a product, `y += B (s A x)`, for one adapter and projections that share
-/// their input: the A factors one below the other, and a B for each projection. bfloat16, in words
-/// of two values whose lower halves are 16 neighbours and whose upper halves the next 16.
+/// their input. A piece is 32 inputs of a row of A, or 32 outputs of a column of B; both factors of
+/// a projection are tables of lines of 64 bytes:
 ///
 /// ```
-/// down  [R, K / 32] pieces of 32 inputs
-/// up    [N / 32, R] pieces of 32 outputs, for each projection
+/// A  [R, K / 32] pieces     B  [N / 32, R] pieces
 /// ```
+///
+/// With 16 bits a line is one piece in bfloat16, in words of two values: the lower half is of the
+/// first 16, the upper half of the next 16. With 8 bits it is the pieces of two ranks that follow
+/// each other, in words of four integers, two of each rank; behind the lines of a factor is a
+/// floating-point scale for each piece, its largest value being 127. A last rank without a second
+/// gets one of zeros.
 ///
 /// Its memory belongs to whoever gave it.
 public final class LowRank {
-  /// Bytes of 32 values.
-  static final int PIECE = 16 * Integer.BYTES;
+  static final int LINE = 64;
+
+  /// What an integer is stored with, so that it is not negative.
+  static final int ZERO = 128;
+
+  private static final int PIECE = 32;
+  private static final int LARGEST = 127;
+  private static final ValueLayout.OfFloat SCALE = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   /// One projection.
   ///
@@ -30,92 +42,202 @@ public final class LowRank {
   public record Factor(
       float[] a, float[] b, int rank, float scaling, int firstPanel, int panelStep) {}
 
-  /// One B.
-  record Up(MemorySegment data, int panels, int firstRank, int ranks, int firstPanel, int step) {
-    /// First column of `y` that a panel is added to.
-    int column(int panel) {
-      return (firstPanel + panel * step) * PackedMatrix.PANEL;
+  /// One factor: `[ranks, pieces]` or `[pieces, ranks]`, and where its scales begin.
+  private record Table(int ranks, int pieces, int bits, boolean ranksInside) {
+    /// A piece's place in the order of the table.
+    private int place(int rank, int piece) {
+      int step = bits == 8 ? 2 : 1;
+      return ranksInside ? piece * (ranks / step) + rank / step : rank / step * pieces + piece;
+    }
+
+    long scales() {
+      return (long) ranks * pieces * bits / 16 * LINE;
+    }
+
+    long bytes() {
+      long scales = bits == 8 ? (long) ranks * pieces * Float.BYTES : 0;
+      return scales() + (scales + LINE - 1) / LINE * LINE;
+    }
+
+    private long scale(int rank, int piece) {
+      return scales() + (2L * place(rank, piece) + rank % 2) * Float.BYTES;
+    }
+
+    /// Packs 32 values, those behind `count` being zero.
+    ///
+    /// @param from index of the first
+    /// @param step distance of two
+    void put(MemorySegment to, int rank, int piece, float[] values, int from, int step, int count) {
+      float most = 0;
+      for (int i = 0; i < count; i++) {
+        most = Math.max(most, Math.abs(values[from + i * step]));
+      }
+      float scale = most / LARGEST;
+      if (bits == 8) {
+        to.set(SCALE, scale(rank, piece), scale);
+      }
+      for (int i = 0; i < PIECE; i++) {
+        float value = i < count ? values[from + i * step] : 0;
+        long at = at(rank, piece, i);
+        if (bits == 16) {
+          to.set(PackedMatrix.SHORT, at, (short) PackedMatrix.bf16(value));
+        } else {
+          int integer = scale == 0 ? 0 : Math.clamp(Math.round(value / scale), -LARGEST, LARGEST);
+          to.set(ValueLayout.JAVA_BYTE, at, (byte) (integer + ZERO));
+        }
+      }
+    }
+
+    float get(MemorySegment from, int rank, int piece, int i) {
+      long at = at(rank, piece, i);
+      if (bits == 16) {
+        return Float.intBitsToFloat(from.get(PackedMatrix.SHORT, at) << 16);
+      }
+      int integer = Byte.toUnsignedInt(from.get(ValueLayout.JAVA_BYTE, at)) - ZERO;
+      return integer * from.get(SCALE, scale(rank, piece));
+    }
+
+    private long at(int rank, int piece, int i) {
+      long line = (long) place(rank, piece) * LINE;
+      return bits == 16
+          ? line + Panel.paired(i)
+          : line + i % 16 * (long) Integer.BYTES + rank % 2 * 2L + i / 16;
     }
   }
 
-  private final int inputs;
-  private final MemorySegment down;
-  private final float[] scalings;
-  private final List<Up> ups = new ArrayList<>();
+  /// One projection, packed.
+  static final class Part {
+    private final MemorySegment memory;
+    private final MemorySegment ups;
+    private final Table down;
+    private final Table up;
+    private final float scaling;
+    private final int firstRank;
+    private final int firstPanel;
+    private final int panelStep;
+
+    private Part(int inputs, Factor factor, int bits, int firstRank, SegmentAllocator allocator) {
+      int rank = factor.rank();
+      int outputs = factor.b().length / rank;
+      down = down(inputs, rank, bits);
+      up = up(outputs, rank, bits);
+      memory = allocator.allocate(down.bytes() + up.bytes(), PackedMatrix.ALIGNMENT);
+      ups = memory.asSlice(down.bytes());
+      scaling = factor.scaling();
+      this.firstRank = firstRank;
+      firstPanel = factor.firstPanel();
+      panelStep = factor.panelStep();
+      for (int r = 0; r < down.ranks(); r++) {
+        for (int p = 0; p < down.pieces(); p++) {
+          int count = r < rank ? Math.min(PIECE, inputs - p * PIECE) : 0;
+          down.put(memory, r, p, factor.a(), r * inputs + p * PIECE, 1, count);
+        }
+        for (int p = 0; p < up.pieces(); p++) {
+          int count = r < rank ? Math.min(PIECE, outputs - p * PIECE) : 0;
+          up.put(ups, r, p, factor.b(), p * PIECE * rank + r, rank, count);
+        }
+      }
+    }
+
+    private static Table down(int inputs, int rank, int bits) {
+      return new Table(ranks(rank, bits), Format.blocks(inputs), bits, false);
+    }
+
+    private static Table up(int outputs, int rank, int bits) {
+      return new Table(ranks(rank, bits), Format.blocks(outputs), bits, true);
+    }
+
+    private static int ranks(int rank, int bits) {
+      return bits == 8 ? rank + rank % 2 : rank;
+    }
+
+    /// Both factors.
+    MemorySegment memory() {
+      return memory;
+    }
+
+    /// B.
+    MemorySegment up() {
+      return ups;
+    }
+
+    /// Offset of A's scales in its memory, one of each piece in the order of the lines.
+    long downScales() {
+      return down.scales();
+    }
+
+    /// Offset of B's scales in its memory.
+    long upScales() {
+      return up.scales();
+    }
+
+    /// The ranks, and one more where two share a line.
+    int ranks() {
+      return down.ranks();
+    }
+
+    /// Where its ranks begin among those of all projections.
+    int firstRank() {
+      return firstRank;
+    }
+
+    float scaling() {
+      return scaling;
+    }
+
+    /// Pieces of one row of A.
+    int inputs() {
+      return down.pieces();
+    }
+
+    /// Pieces of one column of B.
+    int outputs() {
+      return up.pieces();
+    }
+
+    /// First column of `y` that a piece of outputs is added to.
+    int column(int piece) {
+      return (firstPanel + piece * panelStep) * PackedMatrix.PANEL;
+    }
+
+    float a(int rank, int k) {
+      return down.get(memory, rank, k / PIECE, k % PIECE);
+    }
+
+    float b(int n, int rank) {
+      return up.get(ups, rank, n / PIECE, n % PIECE);
+    }
+  }
+
+  private final int bits;
+  private final List<Part> parts = new ArrayList<>();
 
   /// Packs the factors of one input.
   ///
   /// @param inputs `K`
-  public LowRank(int inputs, List<Factor> factors, SegmentAllocator memory) {
-    this.inputs = inputs;
-    int ranks = factors.stream().mapToInt(Factor::rank).sum();
-    scalings = new float[ranks];
-    down = memory.allocate((long) ranks * pieces() * PIECE, PackedMatrix.ALIGNMENT);
-    int first = 0;
+  /// @param bits of a value, 16 or 8
+  public LowRank(int inputs, List<Factor> factors, int bits, SegmentAllocator memory) {
+    this.bits = bits;
     for (Factor factor : factors) {
-      for (int r = 0; r < factor.rank(); r++) {
-        scalings[first + r] = factor.scaling();
-        for (int k = 0; k < inputs; k++) {
-          put(down, (long) (first + r) * pieces() + k / 32, k % 32, factor.a()[r * inputs + k]);
-        }
-      }
-      ups.add(up(factor, first, memory));
-      first += factor.rank();
+      parts.add(new Part(inputs, factor, bits, ranks(), memory));
     }
   }
 
-  private static Up up(Factor factor, int firstRank, SegmentAllocator memory) {
-    int outputs = factor.b().length / factor.rank();
-    int panels = PackedMatrix.padded(outputs) / PackedMatrix.PANEL;
-    MemorySegment data =
-        memory.allocate((long) panels * factor.rank() * PIECE, PackedMatrix.ALIGNMENT);
-    for (int n = 0; n < outputs; n++) {
-      for (int r = 0; r < factor.rank(); r++) {
-        long piece = (long) (n / PackedMatrix.PANEL) * factor.rank() + r;
-        put(data, piece, n % PackedMatrix.PANEL, factor.b()[n * factor.rank() + r]);
-      }
-    }
-    return new Up(data, panels, firstRank, factor.rank(), factor.firstPanel(), factor.panelStep());
-  }
-
-  private static void put(MemorySegment data, long piece, int i, float value) {
-    data.set(PackedMatrix.SHORT, at(piece, i), (short) PackedMatrix.bf16(value));
-  }
-
-  /// Value `i` of a piece.
-  static float value(MemorySegment data, long piece, int i) {
-    return Float.intBitsToFloat(data.get(PackedMatrix.SHORT, at(piece, i)) << 16);
-  }
-
-  private static long at(long piece, int i) {
-    return piece * PIECE + Panel.paired(i);
-  }
-
-  /// The sum of all ranks.
+  /// Ranks of all projections, with one more for each where two share a line and one is left.
   public int ranks() {
-    return scalings.length;
+    return parts.isEmpty() ? 0 : parts.getLast().firstRank() + parts.getLast().ranks();
   }
 
   /// Bytes of one projection's factors.
-  public static long bytes(int inputs, int outputs, int rank) {
-    long pieces = (long) Format.blocks(inputs) + Format.blocks(outputs);
-    return pieces * rank * PIECE;
+  public static long bytes(int inputs, int outputs, int rank, int bits) {
+    return Part.down(inputs, rank, bits).bytes() + Part.up(outputs, rank, bits).bytes();
   }
 
-  /// Pieces of one row of A.
-  int pieces() {
-    return Format.blocks(inputs);
+  int bits() {
+    return bits;
   }
 
-  MemorySegment down() {
-    return down;
-  }
-
-  float scaling(int rank) {
-    return scalings[rank];
-  }
-
-  List<Up> ups() {
-    return ups;
+  List<Part> parts() {
+    return parts;
   }
 }

@@ -1,6 +1,7 @@
 package dev.lathe.compute.kernel;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -14,38 +15,49 @@ final class LowRankProducts {
   private static final int LANES = F.length();
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
   private static final int UPPER = 0xFFFF0000;
+  private static final int BYTE = 0xFF00;
+
+  /// 2^15, of which the second byte is a float's units.
+  private static final int POWER = 0x47000000;
+
+  private static final ValueLayout.OfFloat SCALE = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private LowRankProducts() {}
 
-  /// Four ranks at a time, the last one again where there are fewer.
+  /// Four ranks at a time, the last ones again where there are fewer.
   ///
   /// Reads the factors ahead, those of [#raise] too: in a batch of many adapters they come from
   /// memory, and are short.
   static void lower(
       LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch) {
-    scratch.seen ^= Products.readAhead(factors.down(), 0, factors.down().byteSize());
-    for (LowRank.Up up : factors.ups()) {
-      scratch.seen ^= Products.readAhead(up.data(), 0, up.data().byteSize());
+    for (LowRank.Part part : factors.parts()) {
+      scratch.seen ^= Products.readAhead(part.memory(), 0, part.memory().byteSize());
     }
-    float[] sums = scratch.sums;
-    int last = factors.ranks() - 1;
-    for (int rank = 0; rank <= last; rank += 4) {
-      lower(
-          factors,
-          rank,
-          Math.min(rank + 1, last),
-          Math.min(rank + 2, last),
-          Math.min(rank + 3, last),
-          x,
-          xAt,
-          ranks,
-          ranksAt,
-          sums);
+    for (LowRank.Part part : factors.parts()) {
+      int last = part.ranks() - 1;
+      int to = ranksAt + part.firstRank();
+      for (int rank = 0; rank <= last; rank += 4) {
+        if (factors.bits() == 8) {
+          lowerBytes(part, rank, Math.min(rank + 2, last - 1), x, xAt, ranks, to, scratch.sums);
+        } else {
+          lowerHalves(
+              part,
+              rank,
+              Math.min(rank + 1, last),
+              Math.min(rank + 2, last),
+              Math.min(rank + 3, last),
+              x,
+              xAt,
+              ranks,
+              to,
+              scratch.sums);
+        }
+      }
     }
   }
 
-  private static void lower(
-      LowRank factors,
+  private static void lowerHalves(
+      LowRank.Part part,
       int r0,
       int r1,
       int r2,
@@ -56,8 +68,8 @@ final class LowRankProducts {
       int ranksAt,
       float[] sums) {
     IntVector upper = IntVector.broadcast(I, UPPER);
-    MemorySegment data = OffHeap.of(factors.down());
-    long bytes = (long) factors.pieces() * LowRank.PIECE;
+    MemorySegment data = OffHeap.of(part.memory());
+    long bytes = (long) part.inputs() * LowRank.LINE;
     long w0 = r0 * bytes;
     long w1 = r1 * bytes;
     long w2 = r2 * bytes;
@@ -70,7 +82,7 @@ final class LowRankProducts {
     FloatVector c1 = FloatVector.zero(F);
     FloatVector c2 = FloatVector.zero(F);
     FloatVector c3 = FloatVector.zero(F);
-    int vectors = factors.pieces() * (16 / LANES);
+    int vectors = part.inputs() * (16 / LANES);
     for (int i = 0; i < vectors; i++) {
       long at = (long) i * (LANES * 4L);
       int k = xAt + i / (16 / LANES) * 32 + i % (16 / LANES) * LANES;
@@ -93,36 +105,165 @@ final class LowRankProducts {
     a1.add(c1).intoArray(sums, LANES);
     a2.add(c2).intoArray(sums, 2 * LANES);
     a3.add(c3).intoArray(sums, 3 * LANES);
-    ranks[ranksAt + r0] = Lanes.fold(sums, 0) * factors.scaling(r0);
-    ranks[ranksAt + r1] = Lanes.fold(sums, LANES) * factors.scaling(r1);
-    ranks[ranksAt + r2] = Lanes.fold(sums, 2 * LANES) * factors.scaling(r2);
-    ranks[ranksAt + r3] = Lanes.fold(sums, 3 * LANES) * factors.scaling(r3);
+    ranks[ranksAt + r0] = Lanes.fold(sums, 0) * part.scaling();
+    ranks[ranksAt + r1] = Lanes.fold(sums, LANES) * part.scaling();
+    ranks[ranksAt + r2] = Lanes.fold(sums, 2 * LANES) * part.scaling();
+    ranks[ranksAt + r3] = Lanes.fold(sums, 3 * LANES) * part.scaling();
+  }
+
+  /// The ranks `r` and `r + 1`, and `s` and `s + 1`.
+  private static void lowerBytes(
+      LowRank.Part part,
+      int r,
+      int s,
+      float[] x,
+      int xAt,
+      float[] ranks,
+      int ranksAt,
+      float[] sums) {
+    IntVector bytes = IntVector.broadcast(I, BYTE);
+    IntVector power = IntVector.broadcast(I, POWER);
+    FloatVector zero = FloatVector.broadcast(F, 0x1p15f + LowRank.ZERO);
+    MemorySegment data = OffHeap.of(part.memory());
+    long v0 = (long) r / 2 * part.inputs() * LowRank.LINE;
+    long v1 = (long) s / 2 * part.inputs() * LowRank.LINE;
+    long s0 = part.downScales() + (long) r * part.inputs() * Float.BYTES;
+    long s1 = part.downScales() + (long) s * part.inputs() * Float.BYTES;
+    FloatVector a0 = FloatVector.zero(F);
+    FloatVector a1 = FloatVector.zero(F);
+    FloatVector a2 = FloatVector.zero(F);
+    FloatVector a3 = FloatVector.zero(F);
+    int vectors = part.inputs() * (16 / LANES);
+    for (int i = 0; i < vectors; i++) {
+      int piece = i / (16 / LANES);
+      int k = xAt + piece * 32 + i % (16 / LANES) * LANES;
+      FloatVector low = FloatVector.fromArray(F, x, k);
+      FloatVector high = FloatVector.fromArray(F, x, k + 16);
+      IntVector v = IntVector.fromMemorySegment(I, data, v0 + (long) i * (LANES * 4L), LE);
+      FloatVector first =
+          v.lanewise(VectorOperators.LSHL, 8)
+              .and(bytes)
+              .or(power)
+              .reinterpretAsFloats()
+              .sub(zero)
+              .mul(low);
+      first = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(high, first);
+      v = v.lanewise(VectorOperators.LSHR, 8);
+      FloatVector second = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).mul(low);
+      second =
+          v.lanewise(VectorOperators.LSHR, 8)
+              .and(bytes)
+              .or(power)
+              .reinterpretAsFloats()
+              .sub(zero)
+              .fma(high, second);
+      long scale = s0 + piece * 8L;
+      a0 = first.fma(FloatVector.broadcast(F, data.get(SCALE, scale)), a0);
+      a1 = second.fma(FloatVector.broadcast(F, data.get(SCALE, scale + 4)), a1);
+      v = IntVector.fromMemorySegment(I, data, v1 + (long) i * (LANES * 4L), LE);
+      first =
+          v.lanewise(VectorOperators.LSHL, 8)
+              .and(bytes)
+              .or(power)
+              .reinterpretAsFloats()
+              .sub(zero)
+              .mul(low);
+      first = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(high, first);
+      v = v.lanewise(VectorOperators.LSHR, 8);
+      second = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).mul(low);
+      second =
+          v.lanewise(VectorOperators.LSHR, 8)
+              .and(bytes)
+              .or(power)
+              .reinterpretAsFloats()
+              .sub(zero)
+              .fma(high, second);
+      scale = s1 + piece * 8L;
+      a2 = first.fma(FloatVector.broadcast(F, data.get(SCALE, scale)), a2);
+      a3 = second.fma(FloatVector.broadcast(F, data.get(SCALE, scale + 4)), a3);
+    }
+    a0.intoArray(sums, 0);
+    a1.intoArray(sums, LANES);
+    a2.intoArray(sums, 2 * LANES);
+    a3.intoArray(sums, 3 * LANES);
+    ranks[ranksAt + r] = Lanes.fold(sums, 0) * part.scaling();
+    ranks[ranksAt + r + 1] = Lanes.fold(sums, LANES) * part.scaling();
+    ranks[ranksAt + s] = Lanes.fold(sums, 2 * LANES) * part.scaling();
+    ranks[ranksAt + s + 1] = Lanes.fold(sums, 3 * LANES) * part.scaling();
   }
 
   static void raise(LowRank factors, float[] ranks, int ranksAt, float[] y, int yAt) {
-    for (LowRank.Up up : factors.ups()) {
-      for (int panel = 0; panel < up.panels(); panel++) {
-        for (int column = 0; column < 16; column += LANES) {
-          raise(up, panel, column, ranks, ranksAt + up.firstRank(), y, yAt + up.column(panel));
+    for (LowRank.Part part : factors.parts()) {
+      int from = ranksAt + part.firstRank();
+      for (int column = 0; column < 16; column += LANES) {
+        if (factors.bits() == 8) {
+          raiseBytes(part, column, ranks, from, y, yAt + column);
+        } else {
+          raiseHalves(part, column, ranks, from, y, yAt + column);
         }
       }
     }
   }
 
-  private static void raise(
-      LowRank.Up up, int panel, int column, float[] ranks, int ranksAt, float[] y, int yAt) {
+  private static void raiseHalves(
+      LowRank.Part part, int column, float[] ranks, int ranksAt, float[] y, int yAt) {
     IntVector upper = IntVector.broadcast(I, UPPER);
-    MemorySegment data = OffHeap.of(up.data());
-    long start = (long) panel * up.ranks() * LowRank.PIECE + column * 4L;
-    FloatVector a0 = FloatVector.fromArray(F, y, yAt + column);
-    FloatVector a1 = FloatVector.fromArray(F, y, yAt + 16 + column);
-    for (int r = 0; r < up.ranks(); r++) {
-      IntVector v = IntVector.fromMemorySegment(I, data, start + (long) r * LowRank.PIECE, LE);
-      FloatVector e = FloatVector.broadcast(F, ranks[ranksAt + r]);
-      a0 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a0);
-      a1 = v.and(upper).reinterpretAsFloats().fma(e, a1);
+    MemorySegment data = OffHeap.of(part.up());
+    int count = part.ranks();
+    for (int piece = 0; piece < part.outputs(); piece++) {
+      long start = (long) piece * count * LowRank.LINE + column * 4L;
+      int to = yAt + part.column(piece);
+      FloatVector a0 = FloatVector.fromArray(F, y, to);
+      FloatVector a1 = FloatVector.fromArray(F, y, to + 16);
+      for (int r = 0; r < count; r++) {
+        IntVector v = IntVector.fromMemorySegment(I, data, start + (long) r * LowRank.LINE, LE);
+        FloatVector e = FloatVector.broadcast(F, ranks[ranksAt + r]);
+        a0 = v.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, a0);
+        a1 = v.and(upper).reinterpretAsFloats().fma(e, a1);
+      }
+      a0.intoArray(y, to);
+      a1.intoArray(y, to + 16);
     }
-    a0.intoArray(y, yAt + column);
-    a1.intoArray(y, yAt + 16 + column);
+  }
+
+  private static void raiseBytes(
+      LowRank.Part part, int column, float[] ranks, int ranksAt, float[] y, int yAt) {
+    IntVector bytes = IntVector.broadcast(I, BYTE);
+    IntVector power = IntVector.broadcast(I, POWER);
+    FloatVector zero = FloatVector.broadcast(F, 0x1p15f + LowRank.ZERO);
+    MemorySegment data = OffHeap.of(part.up());
+    int count = part.ranks();
+    for (int piece = 0; piece < part.outputs(); piece++) {
+      long start = (long) piece * count / 2 * LowRank.LINE + column * 4L;
+      long scale = part.upScales() + (long) piece * count * Float.BYTES;
+      int to = yAt + part.column(piece);
+      FloatVector a0 = FloatVector.fromArray(F, y, to);
+      FloatVector a1 = FloatVector.fromArray(F, y, to + 16);
+      for (int r = 0; r < count; r += 2) {
+        IntVector v = IntVector.fromMemorySegment(I, data, start + r / 2 * (long) LowRank.LINE, LE);
+        FloatVector e =
+            FloatVector.broadcast(F, ranks[ranksAt + r] * data.get(SCALE, scale + r * 4L));
+        a0 =
+            v.lanewise(VectorOperators.LSHL, 8)
+                .and(bytes)
+                .or(power)
+                .reinterpretAsFloats()
+                .sub(zero)
+                .fma(e, a0);
+        a1 = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(e, a1);
+        v = v.lanewise(VectorOperators.LSHR, 8);
+        e = FloatVector.broadcast(F, ranks[ranksAt + r + 1] * data.get(SCALE, scale + r * 4L + 4));
+        a0 = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(e, a0);
+        a1 =
+            v.lanewise(VectorOperators.LSHR, 8)
+                .and(bytes)
+                .or(power)
+                .reinterpretAsFloats()
+                .sub(zero)
+                .fma(e, a1);
+      }
+      a0.intoArray(y, to);
+      a1.intoArray(y, to + 16);
+    }
   }
 }

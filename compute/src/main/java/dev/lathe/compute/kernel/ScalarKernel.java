@@ -90,26 +90,24 @@ public final class ScalarKernel implements Kernel {
   @Override
   public void lower(
       LowRank factors, float[] x, int xAt, float[] ranks, int ranksAt, Scratch scratch) {
-    for (int rank = 0; rank < factors.ranks(); rank++) {
-      float sum = 0;
-      for (int k = 0; k < factors.pieces() * 32; k++) {
-        long piece = (long) rank * factors.pieces() + k / 32;
-        sum = Math.fma(x[xAt + k], LowRank.value(factors.down(), piece, k % 32), sum);
+    for (LowRank.Part part : factors.parts()) {
+      for (int rank = 0; rank < part.ranks(); rank++) {
+        float sum = 0;
+        for (int k = 0; k < part.inputs() * PackedMatrix.PANEL; k++) {
+          sum = Math.fma(x[xAt + k], part.a(rank, k), sum);
+        }
+        ranks[ranksAt + part.firstRank() + rank] = sum * part.scaling();
       }
-      ranks[ranksAt + rank] = sum * factors.scaling(rank);
     }
   }
 
   @Override
   public void raise(LowRank factors, float[] ranks, int ranksAt, float[] y, int yAt) {
-    for (LowRank.Up up : factors.ups()) {
-      for (int panel = 0; panel < up.panels(); panel++) {
-        for (int i = 0; i < PackedMatrix.PANEL; i++) {
-          int at = yAt + up.column(panel) + i;
-          for (int r = 0; r < up.ranks(); r++) {
-            float b = LowRank.value(up.data(), (long) panel * up.ranks() + r, i);
-            y[at] = Math.fma(b, ranks[ranksAt + up.firstRank() + r], y[at]);
-          }
+    for (LowRank.Part part : factors.parts()) {
+      for (int n = 0; n < part.outputs() * PackedMatrix.PANEL; n++) {
+        int at = yAt + part.column(n / PackedMatrix.PANEL) + n % PackedMatrix.PANEL;
+        for (int rank = 0; rank < part.ranks(); rank++) {
+          y[at] = Math.fma(part.b(n, rank), ranks[ranksAt + part.firstRank() + rank], y[at]);
         }
       }
     }

@@ -65,7 +65,7 @@ class AdapterPoolTest {
 
   /// Bytes of one adapter of [#adapter].
   private long size() {
-    try (PackedAdapter packed = PackedAdapter.of(model.config(), adapter(0))) {
+    try (PackedAdapter packed = PackedAdapter.of(model.config(), adapter(0), 16)) {
       return packed.bytes();
     }
   }

@@ -123,6 +123,38 @@ class JavaEngineTest {
     }
   }
 
+  /// Beside weights of 8 bits factors have 8, too. What they change is compared, as the rounded
+  /// weights change the logits by more than the rounded factors.
+  @Test
+  void factorsOfEightBitsChangeLogitsAsTheyAre() {
+    int[] tokens = prompt(30, 3);
+    try (Checkpoint model = llama();
+        JavaEngine plain = JavaEngine.open(model, SETTINGS);
+        JavaEngine rounded =
+            JavaEngine.open(model, new EngineSettings(Storage.INT8, 8, 2048, 2, 24))) {
+      Adapter adapter = RandomAdapters.of(model.config(), "a", 3, ALL, 5);
+
+      double[] expected = change(plain, adapter, tokens);
+      double[] found = change(rounded, adapter, tokens);
+
+      double apart = 0;
+      double size = 0;
+      for (int id = 0; id < expected.length; id++) {
+        apart += Math.pow(found[id] - expected[id], 2);
+        size += Math.pow(expected[id], 2);
+      }
+      assertThat(Math.sqrt(apart / size)).isBetween(1e-6, 0.06);
+    }
+  }
+
+  private static double[] change(JavaEngine engine, Adapter adapter, int[] tokens) {
+    float[] before = engine.logits(tokens, null);
+    float[] after = engine.logits(tokens, in(engine, adapter));
+    double[] change = new double[before.length];
+    Arrays.setAll(change, id -> (double) after[id] - before[id]);
+    return change;
+  }
+
   @Test
   void ranksMayDifferInsideOneAdapter() {
     int[] tokens = prompt(20, 4);

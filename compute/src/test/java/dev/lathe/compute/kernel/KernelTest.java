@@ -15,6 +15,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -380,46 +381,57 @@ class KernelTest {
       assertThat(Format.Q4_1.bytes(64, 512)).isEqualTo(64 * 512 * 5 / 8);
       assertThat(Format.Q5_0.bytes(64, 512)).isEqualTo(DType.Q5_0.bytes(64 * 512));
       assertThat(Format.Q8_0.bytes(64, 512)).isEqualTo(DType.Q8_0.bytes(64 * 512));
+      assertThat(LowRank.bytes(512, 1024, 8, 16)).isEqualTo(8 * (512 + 1024) * 2);
+      assertThat(LowRank.bytes(512, 1024, 8, 8)).isEqualTo(8 * (512 + 1024) * 9 / 8);
     }
   }
 
-  @Test
-  void lowRankChangesAreAddedWhereTheirProjectionsLie() {
+  @ParameterizedTest
+  @CsvSource({"16, 1", "16, 8", "16, 11", "8, 1", "8, 8", "8, 11"})
+  void lowRankChangesAreAddedWhereTheirProjectionsLie(int bits, int rank) {
     try (Arena arena = Arena.ofConfined()) {
-      for (int rank : new int[] {1, 8, 11}) {
-        int inputs = 70;
-        float[] a0 = bf16(values(rank * inputs));
-        float[] b0 = bf16(values(40 * rank));
-        float[] a1 = bf16(values(3 * inputs));
-        float[] b1 = bf16(values(64 * 3));
-        LowRank factors =
-            new LowRank(
-                inputs,
-                List.of(
-                    new LowRank.Factor(a0, b0, rank, 0.3f, 0, 2),
-                    new LowRank.Factor(a1, b1, 3, 2, 1, 2)),
-                arena);
-        Rows x = rows(1, inputs);
-        float[] before = values(128);
+      int inputs = 70;
+      float[] a0 = kept(bits, rank * inputs, i -> i % inputs);
+      float[] b0 = kept(bits, 40 * rank, i -> i / rank);
+      float[] a1 = kept(bits, 3 * inputs, i -> i % inputs);
+      float[] b1 = kept(bits, 64 * 3, i -> i / 3);
+      List<LowRank.Factor> parts =
+          List.of(
+              new LowRank.Factor(a0, b0, rank, 0.3f, 0, 2), new LowRank.Factor(a1, b1, 3, 2, 1, 2));
+      LowRank factors = new LowRank(inputs, parts, bits, arena);
+      Rows x = rows(1, inputs);
+      float[] before = values(128);
 
-        for (Kernel kernel : List.of(vector, scalar)) {
-          float[] ranks = new float[factors.ranks()];
-          float[] y = before.clone();
-          kernel.lower(factors, x.values(), 0, ranks, 0, new Scratch(arena, 0, 0));
-          kernel.raise(factors, ranks, 0, y, 0);
+      for (Kernel kernel : List.of(vector, scalar)) {
+        float[] ranks = new float[factors.ranks()];
+        float[] y = before.clone();
+        kernel.lower(factors, x.values(), 0, ranks, 0, new Scratch(arena, 0, 0));
+        kernel.raise(factors, ranks, 0, y, 0);
 
-          for (int i = 0; i < 128; i++) {
-            boolean even = i / 32 % 2 == 0;
-            int n = i / 64 * 32 + i % 32;
-            double change =
-                even
-                    ? n < 40 ? 0.3 * lowRank(a0, b0, x.values(), rank, inputs, n) : 0
-                    : 2 * lowRank(a1, b1, x.values(), 3, inputs, n);
-            assertThat((double) y[i]).isCloseTo(before[i] + change, within(2e-4));
-          }
+        for (int i = 0; i < 128; i++) {
+          boolean even = i / 32 % 2 == 0;
+          int n = i / 64 * 32 + i % 32;
+          double change =
+              even
+                  ? n < 40 ? 0.3 * lowRank(a0, b0, x.values(), rank, inputs, n) : 0
+                  : 2 * lowRank(a1, b1, x.values(), 3, inputs, n);
+          assertThat((double) y[i]).isCloseTo(before[i] + change, within(2e-4));
         }
       }
     }
+  }
+
+  /// Values that factors of so many bits keep: bfloat16, or integers times a power of two, of which
+  /// the first of 32 neighbours is the largest.
+  ///
+  /// @param neighbour place of a value among those of its row of A or column of B
+  private float[] kept(int bits, int count, IntUnaryOperator neighbour) {
+    float[] values = bf16(values(count));
+    for (int i = 0; bits == 8 && i < count; i++) {
+      boolean largest = neighbour.applyAsInt(i) % 32 == 0;
+      values[i] = (largest ? 127 : Math.round(values[i] * 100) % 128) * 0x1p-7f;
+    }
+    return values;
   }
 
   private static double lowRank(float[] a, float[] b, float[] x, int rank, int inputs, int n) {
