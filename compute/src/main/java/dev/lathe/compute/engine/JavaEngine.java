@@ -2,6 +2,7 @@ package dev.lathe.compute.engine;
 
 import dev.lathe.compute.FreeMemory;
 import dev.lathe.compute.LatheException;
+import dev.lathe.compute.kernel.CacheType;
 import dev.lathe.compute.kernel.Kernel;
 import dev.lathe.compute.kernel.Storage;
 import dev.lathe.compute.model.Checkpoint;
@@ -174,6 +175,18 @@ public final class JavaEngine implements Engine {
 
   public ModelConfig config() {
     return config;
+  }
+
+  /// How far a logit may be from that of a decoder in fp32, beside what all logits have in common,
+  /// because weights, keys, values or activations are kept in fewer bits. At least twice what was
+  /// measured; 0 where nothing is rounded.
+  public double rounding() {
+    return switch (settings.weightStorage()) {
+      case F32 -> settings.cacheType() == CacheType.F32 ? 0 : 0.5;
+      case AUTO, BF16 -> 0.5;
+      case INT8 -> 1;
+      case INT4 -> 2;
+    };
   }
 
   /// What computes, for messages: `vector, 16 lanes, 2 threads, weights Q4_1, Q8_0`.

@@ -11,6 +11,7 @@ import dev.lathe.compute.model.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
@@ -111,20 +112,34 @@ final class AdapterCheck {
   }
 
   private static void require(String name, Proof proof, float[] found) {
-    double apart = 0;
-    for (int id = 0; id < found.length; id++) {
-      double difference = Math.abs(found[id] - proof.logits()[id]);
-      apart = difference <= apart ? apart : difference;
+    double[] apart = new double[found.length];
+    Arrays.setAll(apart, id -> found[id] - proof.logits()[id]);
+    centre(apart);
+    double most = 0;
+    for (double difference : apart) {
+      most = Math.abs(difference) <= most ? most : Math.abs(difference);
     }
-    if (!(apart <= proof.tolerance())) {
+    if (!(most <= proof.tolerance())) {
       throw LatheException.user(
           String.format(
               Locale.ROOT,
               "adapter '%s' does not answer as its trainer does: a logit is %.4f apart, and at most %s is allowed",
               name,
-              apart,
+              most,
               proof.tolerance()),
           "train and answer with the same base model");
+    }
+  }
+
+  /// Takes away what several differences have in common: what is added to all logits alike changes
+  /// no probability.
+  private static void centre(double[] differences) {
+    if (differences.length < 2) {
+      return;
+    }
+    double mean = Arrays.stream(differences).average().orElse(0);
+    for (int i = 0; i < differences.length; i++) {
+      differences[i] -= mean;
     }
   }
 
@@ -179,10 +194,11 @@ final class AdapterCheck {
   }
 
   private void requireProbes(Path directory, AdapterVersion version, TrainingRecord record) {
+    TrainingRecord.Tolerance tolerance = record.tolerance().atLeast(engine.rounding());
     for (int i = 0; i < record.probes().size(); i++) {
       TrainingRecord.Probe probe = record.probes().get(i);
       float[] found = engine.logits(probe.tokens(), version.id());
-      Optional<String> fault = fault(probe, found, record.tolerance());
+      Optional<String> fault = fault(probe, found, tolerance);
       if (fault.isPresent()) {
         throw LatheException.user(
             "adapter '"
@@ -200,19 +216,23 @@ final class AdapterCheck {
   static Optional<String> fault(
       TrainingRecord.Probe probe, float[] found, TrainingRecord.Tolerance tolerance) {
     List<TrainingRecord.Logit> wanted = probe.likeliest();
-    for (TrainingRecord.Logit logit : wanted) {
+    double[] apart = new double[wanted.size()];
+    for (int i = 0; i < apart.length; i++) {
+      TrainingRecord.Logit logit = wanted.get(i);
       if (logit.id() < 0 || logit.id() >= found.length) {
         return Optional.of("token " + logit.id() + " is not in the model's vocabulary");
       }
-      double apart = Math.abs(found[logit.id()] - logit.value());
-      if (!(apart <= tolerance.absolute())) {
+      apart[i] = found[logit.id()] - logit.value();
+    }
+    centre(apart);
+    for (int i = 0; i < apart.length; i++) {
+      if (!(Math.abs(apart[i]) <= tolerance.absolute())) {
         return Optional.of(
             String.format(
                 Locale.ROOT,
-                "the logit of token %d is %.4f, the trainer gave %.4f, and at most %s apart is allowed",
-                logit.id(),
-                found[logit.id()],
-                logit.value(),
+                "the logit of token %d is %.4f from the trainer's, beside the others, and at most %s is allowed",
+                wanted.get(i).id(),
+                apart[i],
                 tolerance.absolute()));
       }
     }

@@ -36,10 +36,15 @@ record TrainingRecord(
 
   /// How far another engine may be off.
   ///
-  /// @param absolute between each logit and the trainer's
+  /// @param absolute between each logit and the trainer's, beside what all of them have in common
   /// @param likeliestMargin where the trainer's two largest logits lie further apart, the likeliest
   ///   token must be the same
-  record Tolerance(double absolute, double likeliestMargin) {}
+  record Tolerance(double absolute, double likeliestMargin) {
+    /// This, or what an engine must be allowed whose logits may be so far off.
+    Tolerance atLeast(double rounding) {
+      return new Tolerance(Math.max(absolute, rounding), Math.max(likeliestMargin, 2 * rounding));
+    }
+  }
 
   /// @param likeliest the trainer's largest logits, the largest first
   record Probe(int[] tokens, List<Logit> likeliest) {}

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.lathe.compute.LatheException;
 import dev.lathe.compute.StrictJson;
@@ -44,6 +45,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class GeneratorTest {
   private static final EngineSettings SETTINGS =
@@ -303,10 +306,24 @@ class GeneratorTest {
   }
 
   @Test
-  void adapterWhoseProbesAreNotReproducedIsRefused() throws IOException {
+  void whatAllLogitsAreOffAlikeChangesNoProbability() throws IOException {
     Path directory = adapter();
-    record(directory, 0.02);
+    record(directory, 0, 0.7);
 
+    assertThat(generator.load(directory).note()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"F32, 0.005, 0.02", "BF16, 0.3, 0.8", "INT8, 0.8, 1.6", "INT4, 1.6, 3.2"})
+  void adapterWhoseProbesAreNotReproducedIsRefused(Storage storage, double reproduced, double apart)
+      throws IOException {
+    Path directory = adapter();
+    record(directory, reproduced);
+    generator.close();
+    generator = Generator.open(model, EngineSettings.of(storage).withKvTokens(512).withThreads(1));
+
+    assertThat(generator.load(directory).note()).isEmpty();
+    record(directory, apart);
     assertThatThrownBy(() -> generator.load(directory))
         .isInstanceOf(LatheException.class)
         .hasMessageContaining("does not answer as it was trained to")
@@ -375,6 +392,12 @@ class GeneratorTest {
 
   /// Writes `lathe.json` with the true logits of one probe, each moved by `shift`.
   private ObjectNode record(Path directory, double shift) throws IOException {
+    return record(directory, shift, 0);
+  }
+
+  /// @param shift of the first logit
+  /// @param common what is added to all
+  private ObjectNode record(Path directory, double shift, double common) throws IOException {
     try (Checkpoint checkpoint = Checkpoint.open(model);
         Tokenizer tokenizer = Tokenizer.open(checkpoint);
         JavaEngine engine = JavaEngine.open(checkpoint, SETTINGS)) {
@@ -390,7 +413,10 @@ class GeneratorTest {
       probe.putObject("tolerance").put("absolute", 0.01).put("top1_margin", 0.02);
       ObjectNode prompt = probe.putArray("prompts").addObject();
       prompt.putArray("tokens").add(1).add(2).add(3);
-      prompt.putArray("logits").addArray().add(5).add(logits[5] + shift);
+      ArrayNode likeliest = prompt.putArray("logits");
+      for (int id = 5; id < 9; id++) {
+        likeliest.addArray().add(id).add(logits[id] + common + (id == 5 ? shift : 0));
+      }
       Files.writeString(directory.resolve("lathe.json"), json.toString());
       return json;
     }
