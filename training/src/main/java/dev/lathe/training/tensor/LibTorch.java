@@ -1,5 +1,6 @@
 package dev.lathe.training.tensor;
 
+import dev.lathe.compute.LatheException;
 import org.bytedeco.pytorch.global.torch;
 
 /// Loads the native library, quietly.
@@ -14,12 +15,21 @@ public final class LibTorch {
   /// runs.
   ///
   /// @param threads 1 or more
+  /// @throws LatheException when its natives or what they need of the system are not there
   public static void load(int threads) {
     if (threads < 1) {
       throw new IllegalArgumentException(threads + " compute threads are less than 1");
     }
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
-    torch.set_num_threads(threads);
+    try {
+      torch.set_num_threads(threads);
+    } catch (LinkageError e) {
+      throw LatheException.environment(
+          "LibTorch cannot be loaded: " + e.getMessage(),
+          "build for this machine: with -Pgpu LibTorch needs the libraries of CUDA 13, libcudart and"
+              + " libcupti among them, without it none",
+          e);
+    }
   }
 }
