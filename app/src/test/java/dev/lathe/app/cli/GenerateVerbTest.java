@@ -150,7 +150,7 @@ class GenerateVerbTest {
   void weightsAreKeptAsAskedFor(String asked, String formats) {
     assertThat(generate("hello", "--weights", asked, "--stats")).isZero();
 
-    assertThat(stage.err()).contains("MiB), weights " + formats + "\n");
+    assertThat(stage.err()).contains("MiB, weights " + formats + "\n");
   }
 
   @Test
@@ -174,7 +174,8 @@ class GenerateVerbTest {
   void theStatisticsSayWhatTheCacheTakes() {
     assertThat(generate("q", "--kv-cache=int8", "--context=100", "--stats")).isZero();
 
-    assertThat(stage.err()).contains("1 threads, KV cache INT8 (128 tokens, 0 MiB), weights ");
+    assertThat(stage.err())
+        .contains("1 threads, KV cache of 128 tokens as INT8 in 0 MiB, weights ");
   }
 
   private double lastLogprob(String... more) throws IOException {

@@ -234,7 +234,7 @@ final class Decoder {
         batch,
         (row, worker) -> {
           complete(batch, layer, Group.QKV, row, worker);
-          rotate(batch, layer, row);
+          rotate(batch, layer, row, scratch[worker]);
         });
     attend(batch, layer);
     PackedMatrix out = weight.of(Group.OUT);
@@ -384,7 +384,7 @@ final class Decoder {
   }
 
   /// Rotates queries and key of a row and puts key and value into the cache.
-  private void rotate(Batch batch, int layer, int row) {
+  private void rotate(Batch batch, int layer, int row, Scratch room) {
     int width = config.headWidth();
     float[] values = qkv.values();
     int q = qkv.at(row);
@@ -399,7 +399,7 @@ final class Decoder {
     for (int head = 0; head < config.kvHeads(); head++) {
       int key = k + head * width;
       rotate(values, key, row);
-      cache.put(page, slot, layer, head, values, key, values, v + head * width);
+      cache.put(page, slot, layer, head, values, key, values, v + head * width, room);
     }
   }
 

@@ -57,12 +57,12 @@ final class JavaRunner implements Runner {
             arena);
     factorBits = weights.areQuantized() ? 8 : 16;
     description =
-        "%s, %d threads, KV cache %s (%,d tokens, %,d MiB), weights %s"
+        "%s, %d threads, KV cache of %,d tokens as %s in %,d MiB, weights %s"
             .formatted(
                 kernel.description(),
                 workers.count(),
-                settings.cacheType(),
                 settings.pages() * PAGE_TOKENS,
+                settings.cacheType(),
                 MemoryCheck.cache(config, settings) >> 20,
                 weights.formats());
   }

@@ -50,8 +50,8 @@ public interface Runner extends AutoCloseable {
   /// Most rows whose logits are computed at once.
   int maxOutputs();
 
-  /// What computes, for messages: `vector, 16 lanes, 2 threads, KV cache BF16 (4,096 tokens, 90
-  /// MiB), weights Q4_1, Q8_0`.
+  /// What computes, for messages: `vector, 16 lanes, 2 threads, KV cache of 4,096 tokens as BF16 in
+  /// 90 MiB, weights Q4_1, Q8_0`.
   String description();
 
   @Override

@@ -43,6 +43,9 @@ final class Attention {
     for (int r = 0; r < rows; r++) {
       System.arraycopy(q.values(), q.at(row + r) + at, room, r * group * width, group * width);
     }
+    for (int query = 0; query < queries; query++) {
+      cache.prepare(room, query * width);
+    }
     Arrays.fill(room, results, largest, 0);
     Arrays.fill(room, largest, totals, Float.NEGATIVE_INFINITY);
     Arrays.fill(room, totals, totals + queries, 0);

@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
 ///     values  for each panel
 /// ```
 ///
+/// Before they are rounded to integers, each 32 numbers of a key are multiplied with a Hadamard
+/// matrix, and so are those of a query, which leaves their product as it is: some models have a few
+/// numbers in their keys that are fifty times as large as the others, and these would have no bits
+/// left (Ashkboos et al. 2024, arXiv 2404.00456).
+///
 /// A position's scales are its own, so what a page holds does not depend on when it was written. A
 /// page's memory is allocated from the arena when it is first written.
 public final class KvCache {
@@ -157,6 +162,8 @@ public final class KvCache {
   }
 
   /// Stores key and value of one head at one position, rounded to the cache's type.
+  ///
+  /// @param scratch of the calling thread
   public void put(
       int page,
       int slot,
@@ -165,16 +172,22 @@ public final class KvCache {
       float[] key,
       int keyAt,
       float[] value,
-      int valueAt) {
+      int valueAt,
+      Scratch scratch) {
     MemorySegment memory = page(page);
     long keys = keys(layer, kvHead);
     long keyRows = keys + scaleBytes(type, headWidth);
     long panel = values(layer, kvHead);
     for (int d = 0; d < headWidth; d += BLOCK) {
       int end = Math.min(d + BLOCK, headWidth);
-      float factor = scale(memory, keyScale(keys, d, slot), key, keyAt + d, end - d);
+      float[] block = scratch.block;
+      System.arraycopy(key, keyAt + d, block, 0, end - d);
+      if (type == CacheType.INT8) {
+        hadamard(block, 0, end - d, 1);
+      }
+      float factor = scale(memory, keyScale(keys, d, slot), block, 0, end - d);
       for (int i = d; i < end; i++) {
-        set(memory, at(keyRows, i, slot), key[keyAt + i], factor);
+        set(memory, at(keyRows, i, slot), block[i - d], factor);
       }
       long valueRows = panel + scaleBytes(type, SLOTS);
       factor = scale(memory, valueScale(panel, slot), value, valueAt + d, end - d);
@@ -182,6 +195,36 @@ public final class KvCache {
         set(memory, at(valueRows, slot, i - d), value[valueAt + i], factor);
       }
       panel += panelBytes();
+    }
+  }
+
+  /// Makes a query of one head what keys as they are kept are multiplied with.
+  ///
+  /// @param x `[D]` from `at` on; changed in place
+  void prepare(float[] x, int at) {
+    if (type == CacheType.INT8) {
+      for (int d = 0; d < headWidth; d += BLOCK) {
+        int count = Math.min(BLOCK, headWidth - d);
+        hadamard(x, at + d, count, 1f / Integer.lowestOneBit(count));
+      }
+    }
+  }
+
+  /// `x = factor H x`, with H the Hadamard matrix of `count` rows, or of the largest power of two
+  /// that divides it, for one piece after the other. `H H` is the number of its rows.
+  private static void hadamard(float[] x, int at, int count, float factor) {
+    int rows = Integer.lowestOneBit(count);
+    for (int step = 1; step < rows; step *= 2) {
+      for (int i = at; i < at + count; i += 2 * step) {
+        for (int j = i; j < i + step; j++) {
+          float sum = x[j] + x[j + step];
+          x[j + step] = x[j] - x[j + step];
+          x[j] = sum;
+        }
+      }
+    }
+    for (int i = at; i < at + count; i++) {
+      x[i] *= factor;
     }
   }
 
@@ -241,7 +284,7 @@ public final class KvCache {
     };
   }
 
-  /// One number of a key.
+  /// One number of a key as it is kept, to be multiplied with what [#prepare] makes of a query.
   float key(int page, int slot, int layer, int kvHead, int d) {
     long keys = keys(layer, kvHead);
     long at = at(keys + scaleBytes(type, headWidth), d, slot);

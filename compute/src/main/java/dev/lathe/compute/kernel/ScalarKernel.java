@@ -180,13 +180,15 @@ public final class ScalarKernel implements Kernel {
       float[] out,
       int outAt) {
     int width = cache.headWidth();
+    float[] query = Arrays.copyOfRange(q, qAt, qAt + width);
+    cache.prepare(query, 0);
     float[] scores = new float[length];
     float max = Float.NEGATIVE_INFINITY;
     for (int s = 0; s < length; s++) {
       float sum = 0;
       for (int d = 0; d < width; d++) {
         float key = cache.key(table[s / KvCache.SLOTS], s % KvCache.SLOTS, layer, kvHead, d);
-        sum = Math.fma(q[qAt + d], key, sum);
+        sum = Math.fma(query[d], key, sum);
       }
       scores[s] = sum * scoreScale(width);
       max = Math.max(max, scores[s]);

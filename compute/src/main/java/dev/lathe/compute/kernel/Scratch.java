@@ -31,6 +31,9 @@ public final class Scratch {
   /// One block of activations.
   final int[] rounded = new int[Format.BLOCK];
 
+  /// One block of a key.
+  final float[] block = new float[Format.BLOCK];
+
   final float[] attention;
 
   /// Four vectors to be summed.

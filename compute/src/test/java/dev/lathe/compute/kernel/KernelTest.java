@@ -514,16 +514,20 @@ class KernelTest {
     for (int width : new int[] {8, 20, 64, 80, 96, 128}) {
       try (Arena arena = Arena.ofConfined()) {
         KvCache cache = new KvCache(type, 2, 2, width, 8, arena);
+        Scratch scratch = new Scratch(arena, cache.scratch(group), width);
         for (int page : table) {
           cache.touch(page);
         }
         float[] keys = bfloat16(values(length * width));
         float[] values = bfloat16(values(length * width));
         for (int s = 0; s < length; s++) {
-          cache.put(table[s / 32], s % 32, 1, 1, keys, s * width, values, s * width);
+          cache.put(table[s / 32], s % 32, 1, 1, keys, s * width, values, s * width, scratch);
         }
         if (type == CacheType.INT8) {
           keys = kept(length, width, (s, d) -> cache.key(table[s / 32], s % 32, 1, 1, d));
+          for (int s = 0; s < length; s++) {
+            cache.prepare(keys, s * width);
+          }
           values = kept(length, width, (s, d) -> cache.value(table[s / 32], s % 32, 1, 1, d));
         }
         Rows q = Rows.of(rows + 2, 4 + group * width);
@@ -531,7 +535,6 @@ class KernelTest {
         for (int position : new int[] {0, 29, length - rows}) {
           Rows actual = Rows.of(rows + 2, 4 + group * width);
           Rows plain = Rows.of(rows + 2, 4 + group * width);
-          Scratch scratch = new Scratch(arena, cache.scratch(group), width);
 
           vector.attend(cache, table, 1, 1, position, 2, rows, group, q, actual, 4, scratch);
           scalar.attend(cache, table, 1, 1, position, 2, rows, group, q, plain, 4, scratch);
@@ -562,28 +565,60 @@ class KernelTest {
   }
 
   @Test
-  void eightBitsKeepANumberWithinHalfAStepOfTheLargestBesideIt() {
+  void eightBitsKeepANumberWithinHalfAStepOfItsBlock() {
     int width = 80;
     try (Arena arena = Arena.ofConfined()) {
       KvCache cache = new KvCache(CacheType.INT8, 1, 1, width, 1, arena);
+      Scratch scratch = new Scratch(arena, 0, width);
       cache.touch(0);
       for (float size : new float[] {1, 1e-20f, 3e30f, 0, 1e-35f}) {
         for (int slot = 0; slot < KvCache.SLOTS; slot++) {
           float[] key = scaled(values(width), size);
           float[] value = scaled(values(width), size);
-          key[33] = 40 * size;
-          cache.put(0, slot, 0, 0, scaled(values(width), 1e3f), 0, value, 0);
-          cache.put(0, slot, 0, 0, key, 0, value, 0);
+          cache.put(0, slot, 0, 0, scaled(values(width), 1e3f), 0, value, 0, scratch);
+          cache.put(0, slot, 0, 0, key, 0, value, 0, scratch);
+          float[] kept = key(cache, slot, width);
           for (int d = 0; d < width; d++) {
-            double step = 1.0001 / 127;
-            assertThat(cache.key(0, slot, 0, 0, d))
-                .isCloseTo(key[d], within((float) (step / 2 * largest(key, d / 32 * 32))));
+            float most = 0;
+            float all = 1e-30f;
+            for (int i = d / 32 * 32; i < Math.min(d / 32 * 32 + 32, width); i++) {
+              most = Math.max(most, Math.abs(value[i]));
+              all += Math.abs(key[i]);
+            }
+            assertThat(kept[d]).isCloseTo(key[d], within(0.5001f / 127 * all));
             assertThat(cache.value(0, slot, 0, 0, d))
-                .isCloseTo(value[d], within((float) (step / 2 * largest(value, d / 32 * 32))));
+                .isCloseTo(value[d], within(0.5001f / 127 * most + 1e-30f));
           }
         }
       }
     }
+  }
+
+  @Test
+  void aLargeNumberOfAKeyLeavesBitsToThoseBesideIt() {
+    int width = 64;
+    try (Arena arena = Arena.ofConfined()) {
+      KvCache cache = new KvCache(CacheType.INT8, 1, 1, width, 1, arena);
+      cache.touch(0);
+      float[] key = values(width);
+      key[40] = 100;
+
+      cache.put(0, 7, 0, 0, key, 0, key, 0, new Scratch(arena, 0, width));
+
+      float[] kept = key(cache, 7, width);
+      double squares = 0;
+      for (int d = 32; d < width; d++) {
+        squares += (kept[d] - key[d]) * (kept[d] - key[d]);
+      }
+      double rounded = 100 / 127.0 / Math.sqrt(12);
+      assertThat(Math.sqrt(squares / 32)).isLessThan(rounded / 3);
+    }
+  }
+
+  private static float[] key(KvCache cache, int slot, int width) {
+    float[] key = kept(1, width, (_, d) -> cache.key(0, slot, 0, 0, d));
+    cache.prepare(key, 0);
+    return key;
   }
 
   private static float[] scaled(float[] values, float factor) {
@@ -591,14 +626,6 @@ class KernelTest {
       values[i] *= factor;
     }
     return values;
-  }
-
-  private static double largest(float[] values, int from) {
-    double largest = 1e-30;
-    for (int i = from; i < Math.min(from + 32, values.length); i++) {
-      largest = Math.max(largest, Math.abs(values[i]));
-    }
-    return largest;
   }
 
   @ParameterizedTest
@@ -611,12 +638,12 @@ class KernelTest {
         cache.touch(0);
         float[] key = values(width);
         key[40] = bad;
-        cache.put(0, 0, 0, 0, key, 0, key, 0);
-        cache.put(0, 1, 0, 0, values(width), 0, values(width), 0);
+        Scratch scratch = new Scratch(arena, cache.scratch(1), width);
+        cache.put(0, 0, 0, 0, key, 0, key, 0, scratch);
+        cache.put(0, 1, 0, 0, values(width), 0, values(width), 0, scratch);
         Rows q = Rows.of(1, width);
         random(q);
         Rows out = Rows.of(1, width);
-        Scratch scratch = new Scratch(arena, cache.scratch(1), width);
 
         for (Kernel kernel : List.of(vector, scalar)) {
           kernel.attend(cache, new int[] {0}, 0, 0, 1, 0, 1, 1, q, out, 0, scratch);
@@ -645,17 +672,17 @@ class KernelTest {
     int[] table = {1, 0};
     try (Arena arena = Arena.ofConfined()) {
       KvCache cache = new KvCache(type, 1, 1, width, 2, arena);
+      Scratch scratch = new Scratch(arena, cache.scratch(group), width);
       float[] keys = values(64 * width);
       cache.touch(0);
       cache.touch(1);
       for (int s = 0; s < 64; s++) {
-        cache.put(table[s / 32], s % 32, 0, 0, keys, s * width, keys, s * width);
+        cache.put(table[s / 32], s % 32, 0, 0, keys, s * width, keys, s * width, scratch);
       }
       Rows q = Rows.of(8, group * width);
       random(q);
       Rows together = Rows.of(8, group * width);
       Rows alone = Rows.of(8, group * width);
-      Scratch scratch = new Scratch(arena, cache.scratch(group), width);
 
       vector.attend(cache, table, 0, 0, 28, 0, 8, group, q, together, 0, scratch);
       for (int row = 0; row < 8; row++) {
