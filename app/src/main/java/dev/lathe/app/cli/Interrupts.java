@@ -1,6 +1,11 @@
 package dev.lathe.app.cli;
 
 import dev.lathe.platform.tuning.Stop;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 
 /// Turns Ctrl-C and SIGTERM into a request to stop, and holds the process until the work has
@@ -18,6 +23,8 @@ final class Interrupts implements AutoCloseable {
                 told.run();
                 stop.request();
                 await();
+              } else {
+                endAtOnce();
               }
             },
             "lathe-interrupt");
@@ -32,6 +39,23 @@ final class Interrupts implements AutoCloseable {
   /// From now on a signal waits for the work; before, it ends the process at once.
   void engage() {
     engaged = true;
+  }
+
+  /// Ends the process without what native libraries do at its end: that takes away from a thread
+  /// that still computes in them what it computes with, and a crash would be reported.
+  private static void endAtOnce() {
+    Linker linker = Linker.nativeLinker();
+    Optional<MemorySegment> function = linker.defaultLookup().find("_exit");
+    if (function.isEmpty()) {
+      return;
+    }
+    try {
+      linker
+          .downcallHandle(function.get(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+          .invokeExact(ExitCode.INTERRUPTED.code());
+    } catch (Throwable e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private void await() {
