@@ -8,9 +8,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Pages of 8 bits on the Vector API, four inputs at a time: a word of each column. A byte b above
-/// a power of two, `0x47000000 | b << 8`, is the float `2^15 + b`, from which a multiplication and
-/// an addition at once make the value: `s (2^15 + b) - s (2^15 + 128)`. That is exact, as a scale
-/// has 8 bits.
+/// a power of two, `0x47000000 | b << 8`, is the float `2^15 + b`, from which subtracting `2^15 +
+/// 128` leaves the integer, exactly.
 final class BytePages {
   private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
