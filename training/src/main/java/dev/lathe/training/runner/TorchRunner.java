@@ -149,7 +149,9 @@ public final class TorchRunner implements Runner {
                   bytes / MIB,
                   free.origin(),
                   free.bytes() / MIB),
-          "ask for a shorter context, keep the weights in fewer bits, or free memory");
+          elementBytes == Float.BYTES
+              ? "ask for a shorter context, keep the weights as bf16, or free memory"
+              : "ask for a shorter context, use the engine in Java, which keeps weights in fewer bits, or free memory");
     }
   }
 
