@@ -32,6 +32,9 @@ public final class EngineBench {
   private static final int PREFIX = 1024;
   private static final int TURN = 24;
 
+  /// Runs after which the kernels of one stream are compiled for good.
+  private static final int WARM_UP = 8;
+
   private final PrintStream out;
   private final JavaEngine engine;
   private final int rounds;
@@ -80,6 +83,9 @@ public final class EngineBench {
     long start = System.nanoTime();
     generate(1, 8, 1, List.of());
     out.printf("first 8 tokens, cold: %.2f s%n", (System.nanoTime() - start) * 1e-9);
+    for (int run = 0; run < WARM_UP; run++) {
+      generate(1, OUTPUT, 4, List.of());
+    }
     for (int streams : new int[] {1, 4, 16, 32}) {
       out.printf("%d streams: %.0f tokens/s%n", streams, best(streams, List.of()));
     }
