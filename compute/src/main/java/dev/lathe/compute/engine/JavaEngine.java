@@ -178,8 +178,8 @@ public final class JavaEngine implements Engine {
   }
 
   /// How far a logit may be from that of a decoder in fp32, beside what all logits have in common,
-  /// because weights, keys, values or activations are kept in fewer bits. At least twice what was
-  /// measured; 0 where nothing is rounded.
+  /// because weights, keys, values or activations are kept in fewer bits. More than was measured; 0
+  /// where nothing is rounded.
   public double rounding() {
     return switch (settings.weightStorage()) {
       case F32 -> settings.cacheType() == CacheType.F32 ? 0 : 0.5;
@@ -189,7 +189,7 @@ public final class JavaEngine implements Engine {
     };
   }
 
-  /// What computes, for messages: `vector, 16 lanes, 2 threads, weights Q4_1, Q8_0`.
+  /// As [Runner#description].
   public String description() {
     return runner.description();
   }

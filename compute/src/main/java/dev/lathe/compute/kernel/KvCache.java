@@ -180,14 +180,17 @@ public final class KvCache {
     long panel = values(layer, kvHead);
     for (int d = 0; d < headWidth; d += BLOCK) {
       int end = Math.min(d + BLOCK, headWidth);
-      float[] block = scratch.block;
-      System.arraycopy(key, keyAt + d, block, 0, end - d);
+      float[] from = key;
+      int fromAt = keyAt + d;
       if (type == CacheType.INT8) {
-        hadamard(block, 0, end - d, 1);
+        from = scratch.block;
+        fromAt = 0;
+        System.arraycopy(key, keyAt + d, from, 0, end - d);
+        hadamard(from, 0, end - d, 1);
       }
-      float factor = scale(memory, keyScale(keys, d, slot), block, 0, end - d);
+      float factor = scale(memory, keyScale(keys, d, slot), from, fromAt, end - d);
       for (int i = d; i < end; i++) {
-        set(memory, at(keyRows, i, slot), block[i - d], factor);
+        set(memory, at(keyRows, i, slot), from[fromAt + i - d], factor);
       }
       long valueRows = panel + scaleBytes(type, SLOTS);
       factor = scale(memory, valueScale(panel, slot), value, valueAt + d, end - d);

@@ -29,7 +29,6 @@ public final class LowRank {
 
   private static final int PIECE = 32;
   private static final int LARGEST = 127;
-  private static final ValueLayout.OfFloat SCALE = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   /// One projection.
   ///
@@ -68,13 +67,9 @@ public final class LowRank {
     /// @param from index of the first
     /// @param step distance of two
     void put(MemorySegment to, int rank, int piece, float[] values, int from, int step, int count) {
-      float most = 0;
-      for (int i = 0; i < count; i++) {
-        most = Math.max(most, Math.abs(values[from + i * step]));
-      }
-      float scale = most / LARGEST;
+      float scale = bits == 8 ? scale(values, from, step, count) : 1;
       if (bits == 8) {
-        to.set(SCALE, scale(rank, piece), scale);
+        to.set(PackedMatrix.FLOAT, scale(rank, piece), scale);
       }
       for (int i = 0; i < PIECE; i++) {
         float value = i < count ? values[from + i * step] : 0;
@@ -88,13 +83,22 @@ public final class LowRank {
       }
     }
 
+    /// At which the largest of `count` values becomes [#LARGEST].
+    private static float scale(float[] values, int from, int step, int count) {
+      float most = 0;
+      for (int i = 0; i < count; i++) {
+        most = Math.max(most, Math.abs(values[from + i * step]));
+      }
+      return most / LARGEST;
+    }
+
     float get(MemorySegment from, int rank, int piece, int i) {
       long at = at(rank, piece, i);
       if (bits == 16) {
         return Float.intBitsToFloat(from.get(PackedMatrix.SHORT, at) << 16);
       }
       int integer = Byte.toUnsignedInt(from.get(ValueLayout.JAVA_BYTE, at)) - ZERO;
-      return integer * from.get(SCALE, scale(rank, piece));
+      return integer * from.get(PackedMatrix.FLOAT, scale(rank, piece));
     }
 
     private long at(int rank, int piece, int i) {

@@ -1,7 +1,6 @@
 package dev.lathe.compute.kernel;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -20,12 +19,8 @@ final class LowRankProducts {
   /// 2^15, of which the second byte is a float's units.
   private static final int POWER = 0x47000000;
 
-  private static final ValueLayout.OfFloat SCALE = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
   private LowRankProducts() {}
 
-  /// Four ranks at a time, the last ones again where there are fewer.
-  ///
   /// Reads the factors ahead, those of [#raise] too: in a batch of many adapters they come from
   /// memory, and are short.
   static void lower(
@@ -34,25 +29,33 @@ final class LowRankProducts {
       scratch.seen ^= Products.readAhead(part.memory(), 0, part.memory().byteSize());
     }
     for (LowRank.Part part : factors.parts()) {
-      int last = part.ranks() - 1;
       int to = ranksAt + part.firstRank();
-      for (int rank = 0; rank <= last; rank += 4) {
-        if (factors.bits() == 8) {
-          lowerBytes(part, rank, Math.min(rank + 2, last - 1), x, xAt, ranks, to, scratch.sums);
-        } else {
-          lowerHalves(
-              part,
-              rank,
-              Math.min(rank + 1, last),
-              Math.min(rank + 2, last),
-              Math.min(rank + 3, last),
-              x,
-              xAt,
-              ranks,
-              to,
-              scratch.sums);
+      if (factors.bits() == 8) {
+        for (int rank = 0; rank < part.ranks(); rank += 2) {
+          lowerBytes(part, rank, x, xAt, ranks, to, scratch.sums);
         }
+      } else {
+        lowerHalves(part, x, xAt, ranks, to, scratch.sums);
       }
+    }
+  }
+
+  /// Four ranks at a time, the last one again where there are fewer.
+  private static void lowerHalves(
+      LowRank.Part part, float[] x, int xAt, float[] ranks, int ranksAt, float[] sums) {
+    int last = part.ranks() - 1;
+    for (int rank = 0; rank <= last; rank += 4) {
+      lowerHalves(
+          part,
+          rank,
+          Math.min(rank + 1, last),
+          Math.min(rank + 2, last),
+          Math.min(rank + 3, last),
+          x,
+          xAt,
+          ranks,
+          ranksAt,
+          sums);
     }
   }
 
@@ -111,35 +114,24 @@ final class LowRankProducts {
     ranks[ranksAt + r3] = Lanes.fold(sums, 3 * LANES) * part.scaling();
   }
 
-  /// The ranks `r` and `r + 1`, and `s` and `s + 1`.
+  /// The ranks `r` and `r + 1`.
   private static void lowerBytes(
-      LowRank.Part part,
-      int r,
-      int s,
-      float[] x,
-      int xAt,
-      float[] ranks,
-      int ranksAt,
-      float[] sums) {
+      LowRank.Part part, int r, float[] x, int xAt, float[] ranks, int ranksAt, float[] sums) {
     IntVector bytes = IntVector.broadcast(I, BYTE);
     IntVector power = IntVector.broadcast(I, POWER);
     FloatVector zero = FloatVector.broadcast(F, 0x1p15f + LowRank.ZERO);
     MemorySegment data = OffHeap.of(part.memory());
-    long v0 = (long) r / 2 * part.inputs() * LowRank.LINE;
-    long v1 = (long) s / 2 * part.inputs() * LowRank.LINE;
-    long s0 = part.downScales() + (long) r * part.inputs() * Float.BYTES;
-    long s1 = part.downScales() + (long) s * part.inputs() * Float.BYTES;
+    long values = (long) r / 2 * part.inputs() * LowRank.LINE;
+    long scales = part.downScales() + (long) r * part.inputs() * Float.BYTES;
     FloatVector a0 = FloatVector.zero(F);
     FloatVector a1 = FloatVector.zero(F);
-    FloatVector a2 = FloatVector.zero(F);
-    FloatVector a3 = FloatVector.zero(F);
     int vectors = part.inputs() * (16 / LANES);
     for (int i = 0; i < vectors; i++) {
       int piece = i / (16 / LANES);
       int k = xAt + piece * 32 + i % (16 / LANES) * LANES;
       FloatVector low = FloatVector.fromArray(F, x, k);
       FloatVector high = FloatVector.fromArray(F, x, k + 16);
-      IntVector v = IntVector.fromMemorySegment(I, data, v0 + (long) i * (LANES * 4L), LE);
+      IntVector v = IntVector.fromMemorySegment(I, data, values + (long) i * (LANES * 4L), LE);
       FloatVector first =
           v.lanewise(VectorOperators.LSHL, 8)
               .and(bytes)
@@ -157,39 +149,14 @@ final class LowRankProducts {
               .reinterpretAsFloats()
               .sub(zero)
               .fma(high, second);
-      long scale = s0 + piece * 8L;
-      a0 = first.fma(FloatVector.broadcast(F, data.get(SCALE, scale)), a0);
-      a1 = second.fma(FloatVector.broadcast(F, data.get(SCALE, scale + 4)), a1);
-      v = IntVector.fromMemorySegment(I, data, v1 + (long) i * (LANES * 4L), LE);
-      first =
-          v.lanewise(VectorOperators.LSHL, 8)
-              .and(bytes)
-              .or(power)
-              .reinterpretAsFloats()
-              .sub(zero)
-              .mul(low);
-      first = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(high, first);
-      v = v.lanewise(VectorOperators.LSHR, 8);
-      second = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).mul(low);
-      second =
-          v.lanewise(VectorOperators.LSHR, 8)
-              .and(bytes)
-              .or(power)
-              .reinterpretAsFloats()
-              .sub(zero)
-              .fma(high, second);
-      scale = s1 + piece * 8L;
-      a2 = first.fma(FloatVector.broadcast(F, data.get(SCALE, scale)), a2);
-      a3 = second.fma(FloatVector.broadcast(F, data.get(SCALE, scale + 4)), a3);
+      long scale = scales + piece * 8L;
+      a0 = first.fma(FloatVector.broadcast(F, data.get(PackedMatrix.FLOAT, scale)), a0);
+      a1 = second.fma(FloatVector.broadcast(F, data.get(PackedMatrix.FLOAT, scale + 4)), a1);
     }
     a0.intoArray(sums, 0);
     a1.intoArray(sums, LANES);
-    a2.intoArray(sums, 2 * LANES);
-    a3.intoArray(sums, 3 * LANES);
     ranks[ranksAt + r] = Lanes.fold(sums, 0) * part.scaling();
     ranks[ranksAt + r + 1] = Lanes.fold(sums, LANES) * part.scaling();
-    ranks[ranksAt + s] = Lanes.fold(sums, 2 * LANES) * part.scaling();
-    ranks[ranksAt + s + 1] = Lanes.fold(sums, 3 * LANES) * part.scaling();
   }
 
   static void raise(LowRank factors, float[] ranks, int ranksAt, float[] y, int yAt) {
@@ -242,7 +209,8 @@ final class LowRankProducts {
       for (int r = 0; r < count; r += 2) {
         IntVector v = IntVector.fromMemorySegment(I, data, start + r / 2 * (long) LowRank.LINE, LE);
         FloatVector e =
-            FloatVector.broadcast(F, ranks[ranksAt + r] * data.get(SCALE, scale + r * 4L));
+            FloatVector.broadcast(
+                F, ranks[ranksAt + r] * data.get(PackedMatrix.FLOAT, scale + r * 4L));
         a0 =
             v.lanewise(VectorOperators.LSHL, 8)
                 .and(bytes)
@@ -252,7 +220,9 @@ final class LowRankProducts {
                 .fma(e, a0);
         a1 = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(e, a1);
         v = v.lanewise(VectorOperators.LSHR, 8);
-        e = FloatVector.broadcast(F, ranks[ranksAt + r + 1] * data.get(SCALE, scale + r * 4L + 4));
+        e =
+            FloatVector.broadcast(
+                F, ranks[ranksAt + r + 1] * data.get(PackedMatrix.FLOAT, scale + r * 4L + 4));
         a0 = v.and(bytes).or(power).reinterpretAsFloats().sub(zero).fma(e, a0);
         a1 =
             v.lanewise(VectorOperators.LSHR, 8)
